@@ -1,0 +1,1 @@
+"""The composition root: the whole wiring on one screen."""

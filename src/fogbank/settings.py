@@ -1,0 +1,47 @@
+"""What `fogbank up` can be told. Values only: reading flags and environment is the CLI's part."""
+
+import enum
+from pathlib import Path
+
+import msgspec
+
+
+class Limits(enum.Enum):
+    """How far AWS IoT's quotas bind."""
+
+    AWS = "aws"
+    """Its refusals, sizes and depths; a passed rate quota costs one warning per client."""
+    STRICT = "strict"
+    """The rates too, by throttling as AWS does."""
+    OPEN = "open"
+    """Only what MQTT itself limits."""
+
+
+class AccessKey(msgspec.Struct, frozen=True):
+    """An access key pair. The secret stays out of `repr` and so out of logs."""
+
+    id: str
+    secret: str
+
+    def __repr__(self) -> str:
+        return f"AccessKey(id={self.id!r}, secret=...)"
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything an instance is configured by. A port of 0 means any free one."""
+
+    data_dir: Path
+    host: str = "127.0.0.1"
+    api_port: int = 4566
+    mqtt_port: int = 8883
+    https_port: int = 8443
+    plain_mqtt_port: int | None = None
+    """MQTT without TLS on loopback, off unless given."""
+    plain_policy: Path | None = None
+    """The IoT policy document of the plain listener's nameless clients; None allows everything."""
+    region: str = "us-east-1"
+    account_id: str = "123456789012"
+    access_key: AccessKey | None = None
+    """None: made on first start and kept in the data directory."""
+    limits: Limits = Limits.AWS
+    ready_file: Path | None = None

@@ -1,0 +1,89 @@
+"""The storage ports in memory: for tests, and as the plainest statement of what an engine must do."""
+
+import hashlib
+from collections import defaultdict
+from itertools import count
+
+from fogbank.ports import Delete, Put, Record, StaleVersion
+
+
+class MemoryDocuments:
+    """Documents that end with the process."""
+
+    def __init__(self) -> None:
+        self._records: dict[tuple[str, str], tuple[Record, Put]] = {}
+
+    async def get(self, kind: str, key: str) -> Record | None:
+        found = self._records.get((kind, key))
+        return None if found is None else found[0]
+
+    async def scan(self, kind: str, *, prefix: str = "", after: str = "", limit: int | None = None) -> list[Record]:
+        keys = sorted(key for of, key in self._records if of == kind and key.startswith(prefix) and key > after)
+        return [self._records[kind, key][0] for key in keys[:limit]]
+
+    async def find(
+        self, kind: str, index: str, value: str, *, after: str = "", limit: int | None = None
+    ) -> list[Record]:
+        records = await self.scan(kind, after=after)
+        return [one for one in records if value in self._records[kind, one.key][1].indexes.get(index, ())][:limit]
+
+    async def commit(self, *changes: Put | Delete) -> list[int]:
+        before = dict(self._records)
+        versions = []
+        for change in changes:
+            at = (change.kind, change.key)
+            actual = self._records[at][0].version if at in self._records else 0
+            if change.expect is not None and change.expect != actual:
+                self._records = before
+                raise StaleVersion(change.kind, change.key, change.expect, actual)
+            if isinstance(change, Put):
+                self._records[at] = (Record(change.kind, change.key, actual + 1, change.body), change)
+                versions.append(actual + 1)
+            else:
+                self._records.pop(at, None)
+                versions.append(0)
+        return versions
+
+
+class MemoryQueue:
+    """Queues that end with the process."""
+
+    def __init__(self) -> None:
+        self._next = count(1)
+        self._queues: dict[str, dict[int, bytes]] = defaultdict(dict)
+
+    async def append(self, queue: str, *items: bytes) -> list[int]:
+        added = {next(self._next): item for item in items}
+        self._queues[queue].update(added)
+        return list(added)
+
+    async def read(self, queue: str, *, after: int = 0, limit: int | None = None) -> list[tuple[int, bytes]]:
+        return [(number, item) for number, item in self._queues.get(queue, {}).items() if number > after][:limit]
+
+    async def remove(self, queue: str, *sequence: int) -> None:
+        for number in sequence:
+            self._queues.get(queue, {}).pop(number, None)
+
+    async def drop(self, queue: str) -> None:
+        self._queues.pop(queue, None)
+
+    async def names(self, prefix: str = "") -> list[str]:
+        return sorted(name for name, items in self._queues.items() if items and name.startswith(prefix))
+
+
+class MemoryBlobs:
+    """Blobs that end with the process."""
+
+    def __init__(self) -> None:
+        self._blobs: dict[str, bytes] = {}
+
+    async def put(self, data: bytes) -> str:
+        digest = hashlib.sha256(data).hexdigest()
+        self._blobs[digest] = data
+        return digest
+
+    async def get(self, digest: str) -> bytes | None:
+        return self._blobs.get(digest)
+
+    async def delete(self, digest: str) -> None:
+        self._blobs.pop(digest, None)
