@@ -26,3 +26,5 @@ class Message(msgspec.Struct, frozen=True):
     qos: int = 0
     retain: bool = False
     origin: Origin = PLATFORM
+    will: bool = False
+    """Whether this is the will of a client that was lost; the shadow service ignores those."""

@@ -1,0 +1,1 @@
+"""The message broker: sessions, authorisation, routing, wills, lifecycle events."""

@@ -1,0 +1,497 @@
+"""One MQTT connection: bytes in, packets handled, bytes out.
+
+The connection knows nothing of sockets: it is given a `Link` to write to, and chunks of bytes as they arrive. What is
+frequent happens in `ingest`; here is everything that is readable first.
+
+    WAITING --CONNECT--> ACCEPTING --admitted--> CONNECTED --end()--> CLOSED
+       any state ------------------------------- end() -----------> CLOSED
+
+While ACCEPTING the broker looks up rights and sessions, which takes awaits; what the client sends meanwhile is kept.
+"""
+
+import enum
+import logging
+from typing import TYPE_CHECKING, Any, Protocol
+
+from fogbank.broker.authorizer import Authorizer
+from fogbank.broker.flow import HIGH_QUEUE, HIGH_WATER, LOW_WATER, MAX_BACKLOG, Flow, Timer
+from fogbank.broker.ingest import feed
+from fogbank.broker.quotas import Quotas
+from fogbank.broker.reasons import DisconnectReason, Refused
+from fogbank.broker.router import Route, Router
+from fogbank.broker.session import Session
+from fogbank.message import Message, Origin
+from fogbank.mqtt.codec import PacketType, check_flags, decode_length, decode_string
+from fogbank.mqtt.errors import MalformedPacket, PacketTooLarge, ProtocolViolation, UnsupportedVersion
+from fogbank.mqtt.packets import (
+    FAILURE,
+    PINGRESP,
+    Connack,
+    Connect,
+    Puback,
+    Publish,
+    ReturnCode,
+    Suback,
+    Subscribe,
+    Unsuback,
+    Unsubscribe,
+    check_empty,
+)
+from fogbank.policy import Decision
+from fogbank.ports import Identity, PrincipalStore
+from fogbank.topics import InvalidTopic, check_filter, check_topic
+from fogbank.trace import Trace
+
+if TYPE_CHECKING:
+    from fogbank.broker.broker import Broker
+
+log = logging.getLogger(__name__)
+
+CONNECT_TIMEOUT = 10.0
+"""Seconds within which a new connection must have sent its CONNECT. (3.1)"""
+CLOSE_TIMEOUT = 5.0
+"""Seconds that a closing connection gets to take what is still to be written."""
+MAX_ROUTES = 1024
+"""Topics whose authorisation and route one connection remembers."""
+
+
+class Link(Protocol):
+    """The way to the peer: an asyncio transport, or a list in a test."""
+
+    def write(self, data: bytes) -> object: ...
+
+    def close(self) -> object: ...
+
+    def abort(self) -> object: ...
+
+    def pause_reading(self) -> object: ...
+
+    def resume_reading(self) -> object: ...
+
+    def get_write_buffer_size(self) -> int: ...
+
+    def set_write_buffer_limits(self, high: int, low: int) -> object: ...
+
+
+class Peer(Protocol):
+    """Who is at the other end, as the listener found out."""
+
+    @property
+    def identity(self) -> Identity: ...
+
+    @property
+    def principals(self) -> PrincipalStore: ...
+
+    @property
+    def ip(self) -> str | None: ...
+
+
+class State(enum.Enum):
+    """See the module's text."""
+
+    WAITING = enum.auto()
+    ACCEPTING = enum.auto()
+    CONNECTED = enum.auto()
+    CLOSED = enum.auto()
+
+
+class Connection:
+    """A client's connection, from its first byte to its last."""
+
+    __slots__ = (
+        "_blocked_by_link",
+        "_blocked_by_queue",
+        "_broker",
+        "_deadline",
+        "_held",
+        "_link",
+        "_out",
+        "_partial",
+        "_routes",
+        "_written",
+        "authorizer",
+        "choked",
+        "flow",
+        "heard",
+        "is_connected",
+        "keep_alive",
+        "last_heard",
+        "missing",
+        "origin",
+        "peer",
+        "quotas",
+        "router",
+        "session",
+        "state",
+        "trace",
+        "will",
+    )
+
+    authorizer: Authorizer
+    session: Session
+
+    def __init__(self, broker: "Broker", link: Link, peer: Peer) -> None:
+        self._broker = broker
+        self._link = link
+        self.peer = peer
+        self.flow: Flow = broker.flow
+        self.router: Router = broker.router
+        self.trace: Trace = broker.trace
+        self.quotas: Quotas = broker.quotas
+        self.state = State.WAITING
+        self.is_connected = False
+        self._out: list[bytes] = []
+        self._routes: dict[bytes, Route] = {}
+        """Topics this connection may publish to."""
+        self._partial: list[bytes] = []
+        """Chunks that do not make a whole packet yet."""
+        self.missing = 0
+        """Bytes that are missing for the packet in `_partial`; 0 where nothing is kept."""
+        self._written = 0
+        self._held = 0
+        self._blocked_by_link = False
+        self._blocked_by_queue = False
+        self.choked = False
+        self.heard = True
+        self.last_heard = 0.0
+        self.keep_alive = 0
+        """Seconds; 0 where the client need not be heard."""
+        self.will: Message | None = None
+        self.origin = Origin(peer.identity.id, None, peer.ip)
+        self._deadline: Timer | None = self.flow.later(CONNECT_TIMEOUT, self._connect_overdue)
+        link.set_write_buffer_limits(HIGH_WATER, LOW_WATER)
+
+    def __repr__(self) -> str:
+        return f"client {self.origin.client_id!r} at {self.peer.ip}"
+
+    # --- bytes in ---
+
+    def receive(self, data: bytes) -> None:
+        """Take a chunk as it comes from the peer."""
+        if self.is_connected:
+            feed(self, data)
+        elif self.state is State.WAITING:
+            self._greet(data)
+        elif self.state is State.ACCEPTING:
+            self._partial.append(data)
+
+    def join(self, data: bytes) -> bytes | None:
+        """What was kept and `data` in one piece; None while the packet is not whole."""
+        self._partial.append(data)
+        self.missing -= len(data)
+        if self.missing > 0:
+            return None
+        joined = b"".join(self._partial)
+        self._partial.clear()
+        self.missing = 0
+        return joined
+
+    def keep(self, data: bytes, position: int, size: int) -> None:
+        """Keep the beginning of a packet of at least `size` bytes until the rest arrives."""
+        self._partial.append(data[position:])
+        self.missing = size - (len(data) - position)
+
+    def _greet(self, data: bytes) -> None:
+        """Wait for one whole packet, which must be CONNECT. [MQTT-3.1.0-1]"""
+        self._partial.append(data)
+        data = b"".join(self._partial)
+        self._partial = [data]
+        try:
+            if check_flags(data[0]) is not PacketType.CONNECT:
+                raise ProtocolViolation("the first packet is not CONNECT [MQTT-3.1.0-1]")
+            decoded = decode_length(data, 1)
+            if decoded is None:
+                return
+            length, body = decoded
+            if length > self.quotas.max_packet:
+                raise PacketTooLarge(f"a CONNECT of {length} bytes; {self.quotas.max_packet} are allowed")
+            if len(data) < body + length:
+                return
+            connect = Connect.decode(data[body : body + length])
+        except UnsupportedVersion as violation:
+            self.refuse(ReturnCode.UNACCEPTABLE_PROTOCOL_VERSION, str(violation))
+            return
+        except ProtocolViolation as violation:
+            self.fail(violation)
+            return
+        self._partial = [data[body + length :]]
+        self.state = State.ACCEPTING
+        self.hold()
+        self._broker.admit(self, connect)
+
+    def established(self, session_present: bool) -> None:
+        """The broker has admitted the client: answer, and go on with what it has sent meanwhile."""
+        self._cancel_deadline()
+        self.state = State.CONNECTED
+        self.is_connected = True
+        self.write(Connack(session_present=session_present).encode())
+        self.session.resume()
+        rest = b"".join(self._partial)
+        self._partial.clear()
+        self.let_go()
+        if rest:
+            feed(self, rest)
+
+    # --- packets, the readable way ---
+
+    def handle(self, first: int, body: bytes) -> None:
+        """Handle any packet of a connected client. Raises ProtocolViolation and Refused."""
+        packet_type = check_flags(first)
+        match packet_type:
+            case PacketType.PUBLISH:
+                self._publish(Publish.decode(first, body))
+            case PacketType.PUBACK:
+                self.session.acknowledge(Puback.decode(body).packet_id)
+                self.session.pump()
+            case PacketType.SUBSCRIBE:
+                self._subscribe(Subscribe.decode(body))
+            case PacketType.UNSUBSCRIBE:
+                self._unsubscribe(Unsubscribe.decode(body))
+            case PacketType.PINGREQ:
+                check_empty(packet_type, body)
+                self.write(PINGRESP)
+            case PacketType.DISCONNECT:
+                check_empty(packet_type, body)
+                self.will = None  # [MQTT-3.14.4-3]
+                self.end(DisconnectReason.CLIENT_INITIATED_DISCONNECT)
+            case PacketType.CONNECT:
+                raise ProtocolViolation("a second CONNECT [MQTT-3.1.0-2]")
+            case PacketType.PUBREC | PacketType.PUBREL | PacketType.PUBCOMP:
+                raise ProtocolViolation(f"{packet_type.name}: quality of service 2 is not served")
+            case _:
+                raise ProtocolViolation(f"a client does not send {packet_type.name}")
+
+    def _publish(self, publish: Publish) -> None:
+        """A PUBLISH with a flag that the hot path leaves to us: RETAIN, DUP or QoS 2."""
+        if publish.qos == 2:
+            raise ProtocolViolation("PUBLISH with quality of service 2, which is not served")
+        if len(publish.payload) > self.quotas.max_payload:
+            raise PacketTooLarge(f"a payload of {len(publish.payload)} bytes; {self.quotas.max_payload} are allowed")
+        route = self.route(publish.topic.encode())
+        if publish.retain:
+            self._allow(self.authorizer.retain(publish.topic), "publish", publish.topic)
+        message = Message(publish.topic, publish.payload, publish.qos, publish.retain, self.origin)
+        self.router.deliver(message)
+        if publish.qos:
+            self.write(Puback(publish.packet_id).encode())
+        if self.flow.blocked:
+            self.flow.hold_back(self, route.sessions)
+        if self.trace.active:
+            self.trace_publish(publish.topic, 1)
+
+    def _subscribe(self, packet: Subscribe) -> None:
+        too_many = len(packet.filters) > self.quotas.filters_per_subscribe
+        codes = [FAILURE if too_many else self._grant(filter_, qos) for filter_, qos in packet.filters]
+        if too_many:
+            log.warning(
+                "%r: SUBSCRIBE with %d filters, %d are allowed", self, len(codes), self.quotas.filters_per_subscribe
+            )
+        self.write(Suback(packet.packet_id, tuple(codes)).encode())
+
+    def _grant(self, filter_: str, qos: int) -> int:
+        """Subscribe to one filter: the quality of service granted, or FAILURE."""
+        session = self.session
+        if problem := self._filter_problem(filter_):
+            log.warning("%r: may not subscribe: %s", self, problem)
+            self._trace("subscribe", "denied", filter_, problem)
+            return FAILURE
+        granted = min(qos, 1)
+        session.subscriptions[filter_] = granted
+        self.router.subscribe_session(filter_, session, granted)
+        self._trace("subscribe", "success", filter_)
+        return granted
+
+    def _filter_problem(self, filter_: str) -> str | None:
+        """Why the client may not subscribe to `filter_`; None where it may."""
+        try:
+            check_filter(filter_)
+        except InvalidTopic as error:
+            return str(error)
+        if filter_.startswith("$share/"):
+            return f"{filter_!r}: shared subscriptions are not served yet"
+        if problem := self._size_problem(filter_):
+            return problem
+        session = self.session
+        if (
+            len(session.subscriptions) >= self.quotas.subscriptions_per_connection
+            and filter_ not in session.subscriptions
+        ):
+            return f"{self.quotas.subscriptions_per_connection} subscriptions per connection are allowed"
+        decision = self.authorizer.subscribe(filter_)
+        return None if decision.allowed else decision.reason
+
+    def _size_problem(self, topic: str) -> str | None:
+        if len(topic.encode()) > self.quotas.max_topic:
+            return f"the topic has {len(topic.encode())} bytes; {self.quotas.max_topic} are allowed"
+        if topic.count("/") >= self.quotas.max_levels:
+            return f"the topic {topic!r} has {topic.count('/') + 1} levels; {self.quotas.max_levels} are allowed"
+        return None
+
+    def _unsubscribe(self, packet: Unsubscribe) -> None:
+        for filter_ in packet.filters:
+            if self.session.subscriptions.pop(filter_, None) is not None:
+                self.router.unsubscribe_session(filter_, self.session)
+        self.write(Unsuback(packet.packet_id).encode())
+
+    # --- rights ---
+
+    def route(self, topic: bytes) -> Route:
+        """The route of a topic this client may publish to. Raises Refused and ProtocolViolation."""
+        route = self._routes.get(topic)
+        if route is not None:
+            return route if route.epoch == self.router.epoch else self._remember(topic, route.topic)
+        name = decode_string(topic)
+        try:
+            check_topic(name)
+        except InvalidTopic as error:
+            raise MalformedPacket(str(error)) from None
+        if problem := self._size_problem(name):
+            raise Refused(DisconnectReason.CLIENT_ERROR, problem)
+        self._allow(self.authorizer.publish(name), "publish", name)
+        return self._remember(topic, name)
+
+    def _remember(self, topic: bytes, name: str) -> Route:
+        if len(self._routes) >= MAX_ROUTES:
+            self._routes.clear()
+        route = self._routes[topic] = self.router.route(name)
+        return route
+
+    def _allow(self, decision: Decision, kind: str, topic: str) -> None:
+        """AWS closes the connection of an MQTT 3.1.1 client that publishes what it may not. (policy denial)"""
+        if not decision.allowed:
+            self._trace(kind, "denied", topic, decision.reason)
+            raise Refused(DisconnectReason.AUTH_ERROR, decision.reason)
+
+    def may_receive(self, topic: str) -> bool:
+        """`iot:Receive`, asked when a route is computed."""
+        decision = self.authorizer.receive(topic)
+        if not decision.allowed:
+            self._trace("receive", "denied", topic, decision.reason)
+        return decision.allowed
+
+    def regrant(self, authorizer: Authorizer) -> None:
+        """The client's rights have changed: forget what was decided."""
+        self.authorizer = authorizer
+        self._routes.clear()
+        self.router.touch_all()
+
+    # --- bytes out ---
+
+    def write(self, data: bytes) -> None:
+        """Send at the end of this tick."""
+        out = self._out
+        if not out:
+            self.flow.dirty(self)
+        out.append(data)
+
+    def flush(self) -> None:
+        """Write all that has gathered, in one piece."""
+        out = self._out
+        if out:
+            data = out[0] if len(out) == 1 else b"".join(out)
+            out.clear()
+            self._written += len(data)
+            self._link.write(data)
+            if self._blocked_by_link and self._link.get_write_buffer_size() > MAX_BACKLOG:
+                self.choked = True
+
+    def taken(self) -> int:
+        """Bytes that the peer has taken so far."""
+        return self._written - self._link.get_write_buffer_size()
+
+    # --- back-pressure ---
+
+    def pause_writing(self) -> None:
+        """The link's buffer is above its high-water mark."""
+        self._blocked_by_link = True
+        self.flow.block(self)
+
+    def resume_writing(self) -> None:
+        """The link's buffer is below its low-water mark."""
+        self._blocked_by_link = self.choked = False
+        self._unblock()
+
+    def queue_grown(self, length: int) -> None:
+        """So many QoS 1 messages wait for the client's acknowledgements."""
+        if length > HIGH_QUEUE and not self._blocked_by_queue:
+            self._blocked_by_queue = True
+            self.flow.block(self)
+
+    def queue_drained(self) -> None:
+        if self._blocked_by_queue:
+            self._blocked_by_queue = False
+            self._unblock()
+
+    def _unblock(self) -> None:
+        if not (self._blocked_by_link or self._blocked_by_queue):
+            self.flow.release(self)
+
+    def hold(self) -> None:
+        """Stop reading from the peer; each hold needs its `let_go`."""
+        self._held += 1
+        if self._held == 1:
+            self._link.pause_reading()
+
+    def let_go(self) -> None:
+        self._held -= 1
+        if not self._held and self.state is not State.CLOSED:
+            self._link.resume_reading()
+
+    # --- the end ---
+
+    def fail(self, violation: ProtocolViolation) -> None:
+        """End because the peer broke the protocol."""
+        self.end(DisconnectReason.CLIENT_ERROR, str(violation))
+
+    def refuse(self, code: ReturnCode, why: str) -> None:
+        """Answer CONNECT with a refusal and close. [MQTT-3.2.2-5]"""
+        self._link.write(Connack(code).encode())
+        self.end(
+            DisconnectReason.AUTH_ERROR if code is ReturnCode.NOT_AUTHORIZED else DisconnectReason.CLIENT_ERROR, why
+        )
+
+    def lost(self) -> None:
+        """The link is gone."""
+        self.end(DisconnectReason.CONNECTION_LOST)
+
+    def end(self, reason: DisconnectReason, why: str = "") -> None:
+        """Close, once; the broker publishes the will and tells the world."""
+        if self.state is State.CLOSED:
+            return
+        if why:
+            log.warning("%r: disconnected (%s): %s", self, reason.value, why)
+        was_connected = self.is_connected
+        self.flush()
+        self.state = State.CLOSED
+        self.is_connected = False
+        self._cancel_deadline()
+        self._partial.clear()
+        self._routes.clear()
+        self.flow.release(self)
+        self._link.close()
+        self.flow.later(CLOSE_TIMEOUT, self._link.abort)
+        if self.trace.active:
+            self._trace("disconnect", "success", "", why or reason.value)
+        if was_connected:
+            self._broker.disconnected(self, reason)
+
+    def _connect_overdue(self) -> None:
+        if self.state is State.WAITING:
+            self.end(DisconnectReason.CLIENT_ERROR, f"no CONNECT within {CONNECT_TIMEOUT:g} seconds")
+
+    def _cancel_deadline(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    # --- seeing why ---
+
+    def trace_publish(self, topic: str, count: int) -> None:
+        self._trace("publish", "success", topic, detail={"messages": count} if count > 1 else None)
+
+    def _trace(self, kind: str, status: str, topic: str, reason: str = "", **fields: Any) -> None:
+        if self.trace.active:
+            client_id, principal = self.origin.client_id or "", self.origin.principal
+            self.trace.emit(
+                kind, status, topic=topic, reason=reason, client_id=client_id, principal=principal, **fields
+            )

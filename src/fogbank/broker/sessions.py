@@ -1,0 +1,94 @@
+"""All sessions by client ID: created, resumed, taken over, expired. (3.1.2.4, 4.1)"""
+
+import uuid
+
+from fogbank.broker.connection import Connection
+from fogbank.broker.quotas import Quotas
+from fogbank.broker.router import Router
+from fogbank.broker.session import Session
+from fogbank.clock import Clock
+
+
+class Sessions:
+    """At most one session a client ID, at most one connection a session. [MQTT-3.1.4-2]"""
+
+    def __init__(self, router: Router, quotas: Quotas, clock: Clock) -> None:
+        self._router = router
+        self._quotas = quotas
+        self._clock = clock
+        self._by_client: dict[str, Session] = {}
+
+    def connected(self, client_id: str) -> Connection | None:
+        """The live connection of a client ID."""
+        session = self._by_client.get(client_id)
+        return None if session is None else session.connection
+
+    def open(self, connection: Connection, client_id: str, *, clean: bool) -> bool:
+        """Give `connection` its session; whether one was present already.
+
+        The client's earlier connection must have been ended. A clean session neither finds an earlier one nor leaves
+        one behind. [MQTT-3.1.2-6] [MQTT-3.2.2-2]
+        """
+        session = self._by_client.get(client_id)
+        present = session is not None and not clean
+        if session is not None and clean:
+            self.discard(session)
+            session = None
+        if session is None:
+            session = Session(client_id, clean=clean, id_=str(uuid.uuid4()), quotas=self._quotas)
+            self._by_client[client_id] = session
+        connection.session = session
+        session.connection = connection
+        if present:
+            self._forget_forbidden(session, connection)
+            self._touch(session)
+        return present
+
+    def close(self, session: Session) -> None:
+        """The connection is gone: a clean session ends with it, a persistent one waits."""
+        session.connection = None
+        session.disconnected_at = self._clock.monotonic()
+        if session.clean:
+            self.discard(session)
+
+    def discard(self, session: Session) -> None:
+        """End a session and all it holds."""
+        for filter_ in session.subscriptions:
+            self._router.unsubscribe_session(filter_, session)
+        session.subscriptions.clear()
+        if self._by_client.get(session.client_id) is session:
+            del self._by_client[session.client_id]
+
+    def expire(self) -> None:
+        """End the sessions that have been away for too long."""
+        oldest = self._clock.monotonic() - self._quotas.session_expiry
+        for session in list(self._by_client.values()):
+            if session.connection is None and session.disconnected_at < oldest:
+                self.discard(session)
+
+    def __len__(self) -> int:
+        return len(self._by_client)
+
+    @staticmethod
+    def _forget_forbidden(session: Session, connection: Connection) -> None:
+        """Rights may have changed while the client was away; what waits is judged by those of now."""
+        waiting = list(session.queue)
+        session.queue.clear()
+        session.queued_bytes = 0
+        for head, payload in waiting:
+            if connection.may_receive(_topic_of(head)):
+                session.queue.append((head, payload))
+                session.queued_bytes += len(head) + len(payload)
+
+    def _touch(self, session: Session) -> None:
+        """Routes computed while the client was away did not ask for its rights."""
+        for filter_ in session.subscriptions:
+            self._router.touch(filter_)
+
+
+def _topic_of(head: bytes) -> str:
+    """The topic at the end of the head of a PUBLISH: the fixed header is two to five bytes long."""
+    position = 1
+    while head[position] & 0x80:
+        position += 1
+    return head[position + 3 :].decode()

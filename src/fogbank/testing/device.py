@@ -1,0 +1,176 @@
+"""A client in memory: packets instead of sockets, so that a test of the broker needs no port and no waiting."""
+
+import asyncio
+
+from fogbank.broker.broker import Broker
+from fogbank.broker.connection import Connection
+from fogbank.mqtt.codec import PacketType, decode_length
+from fogbank.mqtt.packets import (
+    PINGRESP,
+    Connack,
+    Connect,
+    Puback,
+    Publish,
+    ReturnCode,
+    Suback,
+    Subscribe,
+    Unsuback,
+    Unsubscribe,
+    Will,
+)
+from fogbank.transport.peer import Peer
+
+Packet = Connect | Connack | Publish | Puback | Subscribe | Suback | Unsubscribe | Unsuback
+
+
+class MemoryLink:
+    """The broker's side of a connection in memory. Set `room` to make the peer slow: bytes beyond it stay buffered."""
+
+    def __init__(self) -> None:
+        self.written = bytearray()
+        self.closed = False
+        self.reading = True
+        self.room: int | None = None
+        self.limits = (1 << 62, 0)
+        self.connection: Connection | None = None
+        self._paused = False
+
+    def write(self, data: bytes) -> None:
+        if not self.closed:
+            self.written += data
+            self._tell()
+
+    def close(self) -> None:
+        self.closed = True
+
+    def abort(self) -> None:
+        self.closed = True
+
+    def pause_reading(self) -> None:
+        self.reading = False
+
+    def resume_reading(self) -> None:
+        self.reading = True
+
+    def get_write_buffer_size(self) -> int:
+        return 0 if self.room is None else max(0, len(self.written) - self.room)
+
+    def set_write_buffer_limits(self, high: int, low: int) -> None:
+        self.limits = (high, low)
+
+    def drain(self, room: int | None = None) -> None:
+        """The peer takes what is buffered; `room` is what it takes from now on."""
+        self.room = room
+        self._tell()
+
+    def _tell(self) -> None:
+        assert self.connection is not None
+        high, low = self.limits
+        size = self.get_write_buffer_size()
+        if not self._paused and size > high:
+            self._paused = True
+            self.connection.pause_writing()
+        elif self._paused and size <= low:
+            self._paused = False
+            self.connection.resume_writing()
+
+
+class Device:
+    """An MQTT 3.1.1 client of a broker in the same process.
+
+    `send` hands packets (or raw bytes) over at once; `take` gives what has come back since the last call.
+    """
+
+    def __init__(self, broker: Broker, peer: Peer) -> None:
+        self.link = MemoryLink()
+        self.connection = broker.connect(self.link, peer)
+        self.link.connection = self.connection
+        self._position = 0
+
+    @property
+    def closed(self) -> bool:
+        """Whether the broker has closed the connection."""
+        return self.link.closed
+
+    async def connect(
+        self,
+        client_id: str = "device",
+        *,
+        clean_session: bool = True,
+        keep_alive: int = 60,
+        will: Will | None = None,
+    ) -> Connack:
+        """CONNECT, and the answer to it."""
+        self.send(Connect(client_id, clean_session, keep_alive, will))
+        connacks = [packet for packet in await self.take() if isinstance(packet, Connack)]
+        assert connacks, "the broker did not answer CONNECT"
+        return connacks[0]
+
+    async def accepted(
+        self, client_id: str = "device", *, clean_session: bool = True, will: Will | None = None
+    ) -> "Device":
+        """Connect, or fail the test."""
+        connack = await self.connect(client_id, clean_session=clean_session, will=will)
+        assert connack.code is ReturnCode.ACCEPTED, connack
+        return self
+
+    async def subscribe(self, *filters: tuple[str, int]) -> tuple[int, ...]:
+        """SUBSCRIBE, and the return codes of SUBACK."""
+        self.send(Subscribe(1, filters))
+        [suback] = [packet for packet in await self.take() if isinstance(packet, Suback)]
+        return suback.codes
+
+    def send(self, *packets: Packet | bytes) -> None:
+        """Hand packets over, each as a chunk of its own."""
+        for packet in packets:
+            self.connection.receive(packet if isinstance(packet, bytes) else packet.encode())
+
+    def lose(self) -> None:
+        """Break the connection without a word."""
+        self.connection.lost()
+
+    async def take(self) -> list[Packet | bytes]:
+        """All packets that have come since the last call; PINGRESP as bytes."""
+        for _ in range(10):  # admission awaits a few times, and writing happens at the end of a tick
+            await asyncio.sleep(0)
+        data = bytes(self.link.written[self._position :])
+        packets, used = decode_all(data)
+        self._position += used
+        return packets
+
+    async def messages(self) -> list[Publish]:
+        """The PUBLISH packets among what has come."""
+        return [packet for packet in await self.take() if isinstance(packet, Publish)]
+
+
+def decode_all(data: bytes) -> tuple[list[Packet | bytes], int]:
+    """The whole packets at the beginning of `data`, and how many bytes they take."""
+    packets: list[Packet | bytes] = []
+    position = 0
+    while position < len(data):
+        decoded = decode_length(data, position + 1)
+        if decoded is None or decoded[1] + decoded[0] > len(data):
+            break
+        length, body = decoded
+        packets.append(decode(data[position], data[body : body + length]))
+        position = body + length
+    return packets, position
+
+
+def decode(first: int, body: bytes) -> Packet | bytes:
+    """A packet that a server sends."""
+    match PacketType(first >> 4):
+        case PacketType.CONNACK:
+            return Connack.decode(body)
+        case PacketType.PUBLISH:
+            return Publish.decode(first, body)
+        case PacketType.PUBACK:
+            return Puback.decode(body)
+        case PacketType.SUBACK:
+            return Suback.decode(body)
+        case PacketType.UNSUBACK:
+            return Unsuback.decode(body)
+        case PacketType.PINGRESP:
+            return PINGRESP
+        case other:
+            raise AssertionError(f"a server does not send {other.name}")
