@@ -202,6 +202,13 @@ class StaleVersion(FogbankError):
         self.kind, self.key, self.expected, self.actual = kind, key, expected, actual
 
 
+class StorageError(FogbankError):
+    """The store could not do what it was asked: closed, in use, disk full, file damaged. The text says which and where.
+
+    A write that ends so was not acknowledged, but may have reached the disk: read again before you rely on either.
+    """
+
+
 class Documents(Protocol):
     """Versioned JSON records by (kind, key), with secondary indexes."""
 

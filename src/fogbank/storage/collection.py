@@ -5,7 +5,7 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-from fogbank.ports import Delete, Documents, Put, Record
+from fogbank.ports import Delete, Documents, Put, Record, StorageError
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -28,7 +28,7 @@ class Collection(Generic[T]):
     ) -> None:
         self._documents = documents
         self._kind = kind
-        self._type = type_
+        self._decoder = msgspec.json.Decoder(type_)
         self._indexes = indexes
 
     async def get(self, key: str) -> Stored[T] | None:
@@ -63,4 +63,7 @@ class Collection(Generic[T]):
         return Delete(self._kind, key, expect)
 
     def _decode(self, record: Record) -> Stored[T]:
-        return Stored(record.key, record.version, msgspec.json.decode(record.body, type=self._type))
+        try:
+            return Stored(record.key, record.version, self._decoder.decode(record.body))
+        except msgspec.DecodeError as error:
+            raise StorageError(f"the stored {self._kind} {record.key!r} cannot be read: {error}") from error

@@ -28,20 +28,25 @@ class MemoryDocuments:
         return [one for one in records if value in self._records[kind, one.key][1].indexes.get(index, ())][:limit]
 
     async def commit(self, *changes: Put | Delete) -> list[int]:
-        before = dict(self._records)
+        staged: dict[tuple[str, str], tuple[Record, Put] | None] = {}
         versions = []
         for change in changes:
             at = (change.kind, change.key)
-            actual = self._records[at][0].version if at in self._records else 0
+            before = staged[at] if at in staged else self._records.get(at)
+            actual = before[0].version if before else 0
             if change.expect is not None and change.expect != actual:
-                self._records = before
                 raise StaleVersion(change.kind, change.key, change.expect, actual)
             if isinstance(change, Put):
-                self._records[at] = (Record(change.kind, change.key, actual + 1, change.body), change)
+                staged[at] = (Record(change.kind, change.key, actual + 1, change.body), change)
                 versions.append(actual + 1)
             else:
-                self._records.pop(at, None)
+                staged[at] = None
                 versions.append(0)
+        for at, after in staged.items():
+            if after is None:
+                self._records.pop(at, None)
+            else:
+                self._records[at] = after
         return versions
 
 

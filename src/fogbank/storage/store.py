@@ -1,0 +1,61 @@
+"""Everything that one instance keeps: the three storage ports over one data directory.
+
+data_dir/
+  lock             held while a server runs; the kernel lets go of it however the server ends
+  fogbank.sqlite   documents and queues (with -wal and -shm beside it while open)
+  blobs/           function code and files, by digest
+"""
+
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fogbank.ports import Blobs, Documents, Queue
+from fogbank.storage.directory import DataDirectory
+from fogbank.storage.files import FileBlobs
+from fogbank.storage.memory import MemoryBlobs, MemoryDocuments, MemoryQueue
+from fogbank.storage.sqlite import SqliteDocuments, SqliteFile, SqliteQueue
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """The engines of one instance. `close()` finishes what was handed over; every later call raises StorageError."""
+
+    documents: Documents
+    queue: Queue
+    blobs: Blobs
+    close: Callable[[], Coroutine[Any, Any, None]]
+
+
+def open_store(data_dir: Path) -> Store:
+    """Open, or make, the store in `data_dir`, readable by its owner alone.
+
+    Whatever a kill left behind is put right first. Raises StorageError where the directory is in use by another
+    server, cannot be written, or was written by a newer Fogbank.
+    """
+    directory = DataDirectory.claim(data_dir)
+    try:
+        blobs = FileBlobs(directory.path / "blobs")
+        file = SqliteFile(directory.path / "fogbank.sqlite")
+    except BaseException:
+        directory.release()
+        raise
+
+    async def close() -> None:
+        try:
+            await blobs.close()
+            await file.close()
+        finally:
+            directory.release()
+
+    return Store(SqliteDocuments(file), SqliteQueue(file), blobs, close)
+
+
+def memory_store() -> Store:
+    """A store that ends with the process."""
+
+    async def close() -> None:
+        return None
+
+    return Store(MemoryDocuments(), MemoryQueue(), MemoryBlobs(), close)
