@@ -1,0 +1,107 @@
+#include "options.h"
+
+#include <getopt.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "block.h"
+#include "fatal.h"
+
+/* Half of MQTT's packet ids: an id is never needed again while it is still outstanding. */
+enum { LARGEST_WINDOW = 32767, MOST_CONNECTIONS = 20000, LARGEST_PAYLOAD = 64 * 1024 };
+
+static const char usage[] =
+    "usage: generator --port N [--host 127.0.0.1] [--topology pairs|fan-out|fan-in] [--publishers N]\n"
+    "                 [--subscribers N] [--qos 0|1] [--window N] [--payload BYTES] [--warm-up S] [--seconds S]\n"
+    "                 [--patience S] [--pid PID]\n"
+    "Drives an MQTT 3.1.1 broker and prints one line of JSON: what was delivered, how fast, and what was lost.";
+
+static const struct option long_options[] = {
+    {"host", required_argument, NULL, 'h'},      {"port", required_argument, NULL, 'p'},
+    {"topology", required_argument, NULL, 't'},  {"publishers", required_argument, NULL, 'P'},
+    {"subscribers", required_argument, NULL, 'S'}, {"qos", required_argument, NULL, 'q'},
+    {"window", required_argument, NULL, 'w'},    {"payload", required_argument, NULL, 'l'},
+    {"warm-up", required_argument, NULL, 'u'},   {"seconds", required_argument, NULL, 's'},
+    {"patience", required_argument, NULL, 'd'},  {"pid", required_argument, NULL, 'i'},
+    {NULL, 0, NULL, 0},
+};
+
+static uint32_t whole(const char *name, const char *text, long least, long most)
+{
+    char *end;
+    long value = strtol(text, &end, 10);
+    if (*text == '\0' || *end != '\0' || value < least || value > most)
+        fatal("--%s: '%s' is not a whole number from %ld to %ld", name, text, least, most);
+    return (uint32_t)value;
+}
+
+static double duration(const char *name, const char *text)
+{
+    char *end;
+    double value = strtod(text, &end);
+    if (*text == '\0' || *end != '\0' || !(value >= 0 && value <= 3600))
+        fatal("--%s: '%s' is not a number of seconds up to 3600", name, text);
+    return value;
+}
+
+static enum topology topology(const char *text)
+{
+    static const char *const names[] = {[PAIRS] = "pairs", [FAN_OUT] = "fan-out", [FAN_IN] = "fan-in"};
+    for (enum topology each = PAIRS; each <= FAN_IN; each++)
+        if (strcmp(text, names[each]) == 0)
+            return each;
+    fatal("--topology: '%s' is none of pairs, fan-out, fan-in", text);
+}
+
+static void take(struct options *options, int letter, const char *text)
+{
+    switch (letter) {
+    case 'h': options->host = text; break;
+    case 'p': options->port = (uint16_t)whole("port", text, 1, UINT16_MAX); break;
+    case 't': options->topology = topology(text); break;
+    case 'P': options->publishers = whole("publishers", text, 1, MOST_CONNECTIONS); break;
+    case 'S': options->subscribers = whole("subscribers", text, 1, MOST_CONNECTIONS); break;
+    case 'q': options->qos = (int)whole("qos", text, 0, 1); break;
+    case 'w': options->window = whole("window", text, 0, LARGEST_WINDOW); break;
+    case 'l': options->payload = whole("payload", text, SMALLEST_PAYLOAD, LARGEST_PAYLOAD); break;
+    case 'u': options->warm_up = duration("warm-up", text); break;
+    case 's': options->seconds = duration("seconds", text); break;
+    case 'd': options->patience = duration("patience", text); break;
+    case 'i': options->broker = (pid_t)whole("pid", text, 0, INT32_MAX); break;
+    default: fatal("%s", usage);
+    }
+}
+
+static void check(const struct options *options)
+{
+    if (options->port == 0)
+        fatal("--port is missing\n%s", usage);
+    if (options->topology == PAIRS && options->publishers != options->subscribers)
+        fatal("pairs need as many publishers as subscribers");
+    if (options->topology == FAN_OUT && options->publishers != 1)
+        fatal("fan-out has one publisher");
+    if (options->topology == FAN_IN && options->subscribers != 1)
+        fatal("fan-in has one subscriber");
+    if (options->qos == 1 && options->window == 0)
+        fatal("QoS 1 needs a --window of unacknowledged messages");
+    /* Without acknowledgements a message is known to be through when it arrives, which has to be in one place. */
+    if (options->qos == 0 && options->window && options->topology == FAN_OUT)
+        fatal("a --window at QoS 0 needs one subscriber per publisher");
+}
+
+struct options options_parse(int argc, char **argv)
+{
+    struct options options = {
+        .host = "127.0.0.1", .topology = PAIRS, .publishers = 1, .subscribers = 1, .payload = 64,
+        .warm_up = 0.5,      .seconds = 3,      .patience = 5,
+    };
+    int letter;
+    while ((letter = getopt_long(argc, argv, "", long_options, NULL)) != -1)
+        take(&options, letter, optarg);
+    if (optind < argc)
+        fatal("unexpected argument '%s'\n%s", argv[optind], usage);
+    check(&options);
+    return options;
+}

@@ -1,0 +1,33 @@
+/* What a run is told on its command line. */
+#ifndef OPTIONS_H
+#define OPTIONS_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+enum topology {
+    PAIRS,   /* publisher i to subscriber i, and to nobody else */
+    FAN_OUT, /* one publisher to every subscriber */
+    FAN_IN,  /* every publisher, each on a topic of its own, to one subscriber */
+};
+
+struct options {
+    const char *host; /* IPv4 address */
+    uint16_t port;
+    enum topology topology;
+    uint32_t publishers;
+    uint32_t subscribers;
+    int qos;
+    uint32_t window; /* messages outstanding per publisher; 0: as fast as the socket takes them (QoS 0 only) */
+    size_t payload;  /* bytes */
+    double warm_up;  /* seconds */
+    double seconds;  /* measured */
+    double patience; /* seconds without progress after which draining gives up */
+    pid_t broker;    /* whose CPU time is measured; 0: nobody's */
+};
+
+/* Parses and checks the command line; explains itself and exits where it cannot be meant. */
+struct options options_parse(int argc, char **argv);
+
+#endif

@@ -1,0 +1,41 @@
+/* A publishing client: as fast as its socket takes messages, or with a window of messages outstanding.
+ *
+ * A message is outstanding until it completes: at QoS 1 by its PUBACK, at QoS 0 when the run says that it arrived. */
+#ifndef PUBLISHER_H
+#define PUBLISHER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "block.h"
+#include "connection.h"
+#include "options.h"
+
+struct publisher {
+    struct connection connection; /* first: epoll hands this back */
+    char topic[32];
+    struct block block;
+    size_t sent_to;      /* of the block's filled part, bytes the socket has taken... */
+    size_t filled_to;    /* ...out of these */
+    uint64_t sequence;   /* the next message's; so many were built */
+    uint64_t completed;
+    uint32_t window;     /* 0: no limit */
+    bool publishing;
+    uint64_t *outstanding; /* bit per packet id; QoS 1 */
+};
+
+void publisher_open(struct publisher *publisher, uint32_t index, const struct options *options);
+
+/* Puts it under `poll` and sends its first messages. */
+void publisher_start(struct publisher *publisher, int poll);
+
+/* One message is through: at QoS 0, where no PUBACK says so. */
+void publisher_complete(struct publisher *publisher);
+
+/* No new messages from here on; what is built is still sent. */
+void publisher_stop(struct publisher *publisher);
+
+/* All sent and, where that can be known, completed. */
+bool publisher_finished(const struct publisher *publisher);
+
+#endif
