@@ -1,0 +1,1 @@
+"""The rules engine: SQL over messages as they pass, and what is then done with them."""

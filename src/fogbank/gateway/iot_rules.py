@@ -1,0 +1,77 @@
+"""IoT's operations on topic rules, from the wire to the rules service and back."""
+
+from fogbank.errors import InvalidRequest
+from fogbank.gateway.call import Call, Members, operation
+from fogbank.rules.definition import Rule
+from fogbank.rules.service import MAX_RESULTS, TopicRules
+
+
+class IotRulesApi:
+    """CreateTopicRule to DisableTopicRule of botocore's `iot` model."""
+
+    def __init__(self, rules: TopicRules) -> None:
+        self._rules = rules
+
+    @operation("iot", "CreateTopicRule")
+    async def create_topic_rule(self, call: Call) -> Members:
+        if call.params.get("tags"):
+            raise InvalidRequest("tags (x-amz-tagging) of rules are not supported yet; create the rule without them")
+        await self._rules.create(call.params["ruleName"], call.params["topicRulePayload"])
+        return {}
+
+    @operation("iot", "GetTopicRule")
+    async def get_topic_rule(self, call: Call) -> Members:
+        rule = await self._rules.get(call.params["ruleName"])
+        payload = rule.payload
+        return {
+            "ruleArn": self._rules.arn(rule.name),
+            "rule": {
+                "ruleName": rule.name,
+                "sql": payload.sql,
+                "description": payload.description,
+                "createdAt": rule.created_at,
+                "actions": list(payload.actions),
+                "ruleDisabled": payload.rule_disabled,
+                "awsIotSqlVersion": payload.aws_iot_sql_version,
+                "errorAction": payload.error_action,
+            },
+        }
+
+    @operation("iot", "ListTopicRules")
+    async def list_topic_rules(self, call: Call) -> Members:
+        page = await self._rules.list(
+            topic=call.params.get("topic"),
+            disabled=call.params.get("ruleDisabled"),
+            limit=call.params.get("maxResults", MAX_RESULTS),
+            token=call.params.get("nextToken"),
+        )
+        return {"rules": [self._summary(rule) for rule in page.rules], "nextToken": page.next_token}
+
+    @operation("iot", "ReplaceTopicRule")
+    async def replace_topic_rule(self, call: Call) -> Members:
+        await self._rules.replace(call.params["ruleName"], call.params["topicRulePayload"])
+        return {}
+
+    @operation("iot", "DeleteTopicRule")
+    async def delete_topic_rule(self, call: Call) -> Members:
+        await self._rules.delete(call.params["ruleName"])
+        return {}
+
+    @operation("iot", "EnableTopicRule")
+    async def enable_topic_rule(self, call: Call) -> Members:
+        await self._rules.enable(call.params["ruleName"])
+        return {}
+
+    @operation("iot", "DisableTopicRule")
+    async def disable_topic_rule(self, call: Call) -> Members:
+        await self._rules.disable(call.params["ruleName"])
+        return {}
+
+    def _summary(self, rule: Rule) -> Members:
+        return {
+            "ruleArn": self._rules.arn(rule.name),
+            "ruleName": rule.name,
+            "topicPattern": rule.topic_filter,
+            "createdAt": rule.created_at,
+            "ruleDisabled": rule.payload.rule_disabled,
+        }

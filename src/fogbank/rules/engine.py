@@ -1,0 +1,106 @@
+"""The rules engine: which rules run, each a subscriber of its own at the topic filter behind its FROM.
+
+Rules live in the same trie as the clients' subscriptions and cost nothing where they do not match. The engine is a
+cache of the stored definitions: `start` fills it, and whoever changes a definition switches it over after the commit.
+"""
+
+import logging
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from fogbank.arns import Arns
+from fogbank.clock import Clock
+from fogbank.errors import FogbankError
+from fogbank.ports import Documents, Invoker, Publisher, Subscriptions
+from fogbank.rules.compiled import CompiledRule, compile_rule
+from fogbank.rules.counters import Counters
+from fogbank.rules.definition import RulePayload, rules_of
+from fogbank.rules.executor import Executor
+from fogbank.rules.faults import Faults
+from fogbank.rules.subscriber import Events, RuleSubscriber
+from fogbank.tasks import Tasks
+from fogbank.trace import Trace
+
+log = logging.getLogger(__name__)
+
+
+class RuleEngine:
+    """Runs the rules of the account."""
+
+    def __init__(
+        self,
+        documents: Documents,
+        subscriptions: Subscriptions,
+        publisher: Publisher,
+        invoker: Invoker,
+        arns: Arns,
+        clock: Clock,
+        trace: Trace,
+    ) -> None:
+        self._stored = rules_of(documents)
+        self._subscriptions = subscriptions
+        self._publisher = publisher
+        self._invoker = invoker
+        self._arns = arns
+        self._clock = clock
+        self._trace = trace
+        self._events = Events(arns.account, clock)
+        self._tasks = Tasks("rules")
+        self._running: dict[str, RuleSubscriber] = {}
+        self._counters: dict[str, Counters] = {}
+
+    @property
+    def counters(self) -> Mapping[str, Counters]:
+        """What each rule has done since the start, by its name."""
+        return MappingProxyType(self._counters)
+
+    async def start(self) -> None:
+        """Run all stored rules that are enabled. One that can no longer be compiled is logged and left out."""
+        for stored in await self._stored.scan():
+            rule = stored.value
+            try:
+                self.install(self.compile(rule.name, rule.payload, rule.created_at))
+            except FogbankError as error:
+                log.error("rule %s does not run: %s", rule.name, error)
+
+    async def drain(self) -> None:
+        """Wait until the actions of all messages taken so far are done or given up."""
+        await self._tasks.drain()
+
+    async def close(self) -> None:
+        """Take no further message and cancel the actions that still run; `drain` before it lets them end."""
+        for name in list(self._running):
+            self._stop(name)
+        await self._tasks.close()
+
+    def compile(self, name: str, payload: RulePayload, created_at: float) -> CompiledRule:
+        """Make a definition ready to run. Raises SqlParse and InvalidRequest for what is wrong or not supported."""
+        return compile_rule(
+            name, payload, created_at, arns=self._arns, publisher=self._publisher, invoker=self._invoker
+        )
+
+    def install(self, compiled: CompiledRule) -> None:
+        """Run this definition from the next message on, in place of the one before; disabled, it stands by.
+
+        Messages that fired under the definition before are worked off under it.
+        """
+        rule = compiled.rule
+        self._stop(rule.name)
+        counters = self._counters.setdefault(rule.name, Counters())
+        if rule.payload.rule_disabled:
+            return
+        faults = Faults(log, rule.name)
+        executor = Executor(compiled, counters, self._tasks, faults, self._clock, self._trace)
+        subscriber = RuleSubscriber(compiled, self._events, executor, faults, self._trace)
+        self._running[rule.name] = subscriber
+        self._subscriptions.subscribe(rule.topic_filter, subscriber)
+
+    def remove(self, name: str) -> None:
+        """Run this rule no longer, and forget what it did."""
+        self._stop(name)
+        self._counters.pop(name, None)
+
+    def _stop(self, name: str) -> None:
+        subscriber = self._running.pop(name, None)
+        if subscriber is not None:
+            self._subscriptions.unsubscribe(subscriber.rule.topic_filter, subscriber)

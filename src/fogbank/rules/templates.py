@@ -1,0 +1,68 @@
+"""Substitution templates: `${expression}` in the parameters of an action.
+
+Developer Guide, "Substitution templates": any expression of the SQL language, evaluated against the original message
+and not against the result of SELECT; what SET assigns can be used, and several may stand in one text. What is Undefined
+becomes an empty string (UNVERIFIED per action). They are compiled when a rule is created: a wrong one is refused there.
+"""
+
+from fogbank.rules.errors import SqlParse
+from fogbank.sql import Event, Expression, SqlError, Statement, compile_expression, render
+
+_OPEN = "${"
+
+
+class Template:
+    """A text with expressions in it, ready to be rendered for each message."""
+
+    __slots__ = ("_parts", "constant", "text")
+
+    def __init__(self, text: str, statement: Statement, field: str) -> None:
+        """For a rule with that statement; `field` says in errors which parameter it is. Raises SqlParse."""
+        self.text = text
+        self._parts = tuple(_split(text, statement, field))
+        self.constant = all(isinstance(part, str) for part in self._parts)
+        """Whether it holds no expression and is the same for all messages."""
+
+    def render(self, event: Event) -> str:
+        """The text for one message."""
+        return "".join(part if isinstance(part, str) else render(part.evaluate(event)) for part in self._parts)
+
+
+def _split(text: str, statement: Statement, field: str) -> list[str | Expression]:
+    parts: list[str | Expression] = []
+    at = 0
+    while (begin := text.find(_OPEN, at)) >= 0:
+        end = _closing_brace(text, begin + len(_OPEN))
+        if end < 0:
+            raise SqlParse(f"{field} {text!r}: the substitution template at column {begin + 1} has no closing brace")
+        if begin > at:
+            parts.append(text[at:begin])
+        expression = text[begin + len(_OPEN) : end]
+        try:
+            parts.append(compile_expression(expression, statement.version, statement=statement))
+        except SqlError as error:
+            raise SqlParse(f"{field} {text!r}: in ${{{expression}}}: {error}") from error
+        at = end + 1
+    if at < len(text) or not parts:
+        parts.append(text[at:])
+    return parts
+
+
+def _closing_brace(text: str, at: int) -> int:
+    """Where the expression that begins at `at` ends, or -1. Braces in strings and of object literals are its own."""
+    depth = 0
+    quote = ""
+    for position in range(at, len(text)):
+        character = text[position]
+        if quote:
+            # A doubled quote closes the string and opens it again, which comes to the same.
+            quote = "" if character == quote else quote
+        elif character in "'\"":
+            quote = character
+        elif character == "{":
+            depth += 1
+        elif character == "}":
+            if depth == 0:
+                return position
+            depth -= 1
+    return -1

@@ -1,0 +1,103 @@
+"""The action `republish`: which parameters it takes, and where it publishes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from fogbank.errors import InvalidRequest
+from fogbank.rules.actions.republish import MAX_HOPS
+from fogbank.rules.errors import SqlParse
+
+if TYPE_CHECKING:
+    from tests.rules.conftest import Platform
+
+Action = dict[str, Any]
+ROLE = "arn:aws:iam::123456789012:role/path/republisher"
+
+
+@pytest.mark.parametrize(
+    ("topic", "expected"),
+    [
+        ("plain/topic", "plain/topic"),
+        ("${topic()}/again", "t/lamp/again"),
+        ("$$aws/things/${topic(2)}/shadow/update", "$aws/things/lamp/shadow/update"),
+        ("$$aws/things/${name}/shadow/name/x/update", "$aws/things/n/shadow/name/x/update"),
+        ("price/$5", "price/$5"),
+    ],
+)
+async def test_where_it_publishes(
+    platform: Platform, republish: Callable[..., Action], topic: str, expected: str
+) -> None:
+    await platform.create("r", "SELECT * FROM 't/+'", republish(topic))
+    await platform.send("t/lamp", {"name": "n"})
+    assert platform.router.published[-1].topic == expected
+    assert platform.router.published[-1].qos == 0
+
+
+@pytest.mark.parametrize(
+    ("payload", "told"),
+    [
+        ({"to": "$aws/things/victim/shadow/update"}, "reserved"),
+        ({"to": "$$aws/things/victim/shadow/update"}, "reserved"),
+        ({"to": "a/+"}, "wildcard"),
+        ({"to": ""}, "empty"),
+        ({}, "empty"),
+    ],
+)
+async def test_a_payload_cannot_choose_a_topic_that_the_rule_does_not_allow(
+    platform: Platform, republish: Callable[..., Action], payload: dict[str, str], told: str
+) -> None:
+    platform.watch()
+    await platform.create("r", "SELECT * FROM 't'", republish("${to}"))
+    await platform.send("t", payload)
+    [(name, status, reason)] = platform.stories("action")
+    assert (name, status) == ("r/republish", "failure")
+    assert told in reason
+    assert len(platform.router.published) == 1
+
+
+async def test_topics_of_jobs_are_refused_when_the_message_leads_there(
+    platform: Platform, republish: Callable[..., Action]
+) -> None:
+    platform.watch()
+    await platform.create("r", "SELECT * FROM 't'", republish("$$aws/things/lamp/${to}"))
+    await platform.send("t", {"to": "jobs/start-next"})
+    assert "belongs to jobs" in platform.stories("action")[0][2]
+
+
+@pytest.mark.parametrize(
+    ("parameters", "told"),
+    [
+        ({"topic": "a"}, "roleArn"),
+        ({"roleArn": ROLE}, "topic"),
+        ({"topic": "a", "roleArn": "role"}, "'role' is not the ARN of a role"),
+        ({"topic": "a", "roleArn": ROLE, "qos": 2}, "qos must be 0 or 1"),
+        ({"topic": "a", "roleArn": ROLE, "qos": "1"}, "qos"),
+        ({"topic": "a", "roleArn": ROLE, "headers": {"contentType": "x"}}, "headers of MQTT 5 .*contentType"),
+        ({"topic": "a", "roleArn": ROLE, "retain": True}, "retain"),
+        ({"topic": "", "roleArn": ROLE}, "empty"),
+        ({"topic": "a/#", "roleArn": ROLE}, "wildcard"),
+        ({"topic": "$aws/things/x/shadow/update", "roleArn": ROLE}, "reserved"),
+        ({"topic": "$$aws/things/x/jobs/get", "roleArn": ROLE}, "belongs to jobs"),
+    ],
+)
+async def test_parameters_that_are_refused(platform: Platform, parameters: dict[str, Any], told: str) -> None:
+    with pytest.raises(InvalidRequest, match=told):
+        await platform.create("r", "SELECT * FROM 't'", {"republish": parameters})
+
+
+async def test_a_wrong_template_is_refused(platform: Platform, republish: Callable[..., Action]) -> None:
+    with pytest.raises(SqlParse, match="topic"):
+        await platform.create("r", "SELECT * FROM 't'", republish("a/${topic(}"))
+
+
+@pytest.mark.parametrize(("hops", "passes"), [(0, True), (MAX_HOPS - 1, True), (MAX_HOPS, False), (10_000, False)])
+async def test_the_bound_of_a_chain(
+    platform: Platform, republish: Callable[..., Action], hops: int, passes: bool
+) -> None:
+    await platform.create("r", "SELECT * FROM 't'", republish("u"))
+    await platform.send("t", {}, hops=hops)
+    assert [message.topic for message in platform.router.published] == (["t", "u"] if passes else ["t"])
