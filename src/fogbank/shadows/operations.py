@@ -1,0 +1,109 @@
+"""What a request makes of a shadow: the next version, the answer, and the messages that tell of it. Pure."""
+
+import msgspec
+
+from fogbank.errors import Conflict, ResourceNotFound, ServiceError
+from fogbank.message import Message, Origin
+from fogbank.shadows import answers, errors
+from fogbank.shadows.document import Shadow, updated
+from fogbank.shadows.limits import ShadowLimits
+from fogbank.shadows.requests import client_token, parse_update
+from fogbank.shadows.topics import Operation, ShadowId
+
+TOMBSTONE_SECONDS = 48 * 3600
+"""How long the version of a deleted shadow is remembered (developer guide, using-device-shadows)."""
+
+ANSWER_QOS = 1
+"""UNVERIFIED: AWS does not say; clients that subscribe with less get less."""
+
+
+class Request(msgspec.Struct, frozen=True):
+    """Something asked of a shadow, by a message or through the API."""
+
+    shadow: ShadowId
+    operation: Operation
+    payload: bytes = b""
+    origin: Origin | None = None
+    """Who published it. None: asked through the API; then a get and a refusal are answered there alone."""
+    refusal: ServiceError | None = None
+    """Already refused, and in line only to be told so in its turn."""
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What a request came to. `after` is the shadow now: the very one before, where nothing changed."""
+
+    after: Shadow | None
+    answer: bytes | ServiceError
+    messages: tuple[Message, ...] = ()
+
+
+def apply(request: Request, before: Shadow | None, now: int, limits: ShadowLimits) -> Outcome:
+    """Work out what `request` makes of the shadow `before` (None: there is none and never was)."""
+    try:
+        if request.refusal is not None:
+            raise request.refusal
+        match request.operation:
+            case Operation.GET:
+                return _get(request, before, now)
+            case Operation.UPDATE:
+                return _update(request, before, now, limits)
+            case Operation.DELETE:
+                return _delete(request, before, now)
+    except ServiceError as error:
+        return refused(request, before, error, now)
+
+
+def refused(request: Request, before: Shadow | None, error: ServiceError, now: int) -> Outcome:
+    """The outcome of a request that is not carried out."""
+    if request.origin is None:
+        return Outcome(before, error)
+    document = answers.rejected(error, now, client_token(request.payload))
+    return Outcome(before, error, (_message(request, "rejected", document),))
+
+
+def is_forgotten(shadow: Shadow, now: int) -> bool:
+    """Whether it was deleted so long ago that its version no longer counts."""
+    return shadow.deleted and now - shadow.timestamp >= TOMBSTONE_SECONDS
+
+
+def _get(request: Request, before: Shadow | None, now: int) -> Outcome:
+    shadow = _existing(request, before)
+    answer = answers.current(shadow, now, client_token(request.payload))
+    messages = () if request.origin is None else (_message(request, "accepted", answer),)
+    return Outcome(before, answer, messages)
+
+
+def _update(request: Request, before: Shadow | None, now: int, limits: ShadowLimits) -> Outcome:
+    update = parse_update(request.payload, limits)
+    version = 0 if before is None else before.version
+    absent = before is None or before.deleted
+    if update.version is not None and update.version != version and not (absent and update.version == 0):
+        raise Conflict(errors.VERSION_CONFLICT)
+    after = updated(before, update.changes, now)
+    if len(msgspec.json.encode(after.state)) > limits.document_bytes:
+        raise errors.RequestEntityTooLarge(errors.TOO_LARGE)
+    answer = answers.accepted(update, after)
+    told = {
+        "accepted": answer,
+        "delta": answers.delta(after, update.client_token),
+        "documents": answers.documents(before, after, update.client_token),
+    }
+    messages = tuple(_message(request, kind, document) for kind, document in told.items() if document is not None)
+    return Outcome(after, answer, messages)
+
+
+def _delete(request: Request, before: Shadow | None, now: int) -> Outcome:
+    shadow = _existing(request, before)
+    answer = answers.deleted(shadow, now, client_token(request.payload))
+    tombstone = Shadow(shadow.version, now, deleted=True)
+    return Outcome(tombstone, answer, (_message(request, "accepted", answer),))
+
+
+def _existing(request: Request, shadow: Shadow | None) -> Shadow:
+    if shadow is None or shadow.deleted:
+        raise ResourceNotFound(errors.NO_SHADOW.format(name=request.shadow.label))
+    return shadow
+
+
+def _message(request: Request, kind: str, document: bytes) -> Message:
+    return Message(request.shadow.topic(request.operation, kind), document, qos=ANSWER_QOS)

@@ -1,0 +1,91 @@
+"""What comes in: payloads of requests, parsed and checked, with AWS's own words for what is wrong. Pure."""
+
+from typing import Any
+
+import msgspec
+
+from fogbank.errors import InvalidRequest
+from fogbank.shadows import errors
+from fogbank.shadows.document import SECTIONS, Changes, SectionName, State
+from fogbank.shadows.limits import ShadowLimits
+
+MAX_CLIENT_TOKEN_BYTES = 64
+
+
+class UpdateRequest(msgspec.Struct, frozen=True):
+    """A checked request to update a shadow."""
+
+    changes: Changes
+    version: int | None = None
+    """The version which the shadow must have; None: does not matter."""
+    client_token: str | None = None
+
+
+def parse_update(payload: bytes, limits: ShadowLimits) -> UpdateRequest:
+    """`{"state": {"desired": {...}|null, "reported": {...}|null}, "clientToken": str, "version": int}`.
+
+    Other members are ignored, as AWS does. Raises InvalidRequest, RequestEntityTooLarge, UnsupportedDocumentEncoding.
+    """
+    if len(payload) > limits.request_bytes:
+        raise errors.RequestEntityTooLarge(errors.TOO_LARGE)
+    document = _decode(payload, limits)
+    if not isinstance(document, dict) or "state" not in document:
+        raise InvalidRequest(errors.MISSING_STATE)
+    if not isinstance(document["state"], dict):
+        raise InvalidRequest(errors.STATE_NOT_OBJECT)
+    token, version = document.get("clientToken"), document.get("version")
+    if token is not None and not _is_token(token):
+        raise InvalidRequest(errors.INVALID_CLIENT_TOKEN)
+    if version is not None and (type(version) is not int or version < 0):
+        raise InvalidRequest(errors.INVALID_VERSION)
+    return UpdateRequest(_changes(document["state"], limits), version, token)
+
+
+def client_token(payload: bytes) -> str | None:
+    """The token of a get or delete, whose payload may otherwise be anything, and of a request that was refused."""
+    try:
+        document = msgspec.json.decode(payload)
+    except (msgspec.DecodeError, RecursionError):
+        return None
+    token = document.get("clientToken") if isinstance(document, dict) else None
+    return token if _is_token(token) else None
+
+
+def _decode(payload: bytes, limits: ShadowLimits) -> Any:
+    try:
+        return msgspec.json.decode(payload.decode())
+    except UnicodeDecodeError:
+        raise errors.UnsupportedDocumentEncoding(errors.UNSUPPORTED_ENCODING) from None
+    except msgspec.DecodeError:
+        raise InvalidRequest(errors.INVALID_JSON) from None
+    except RecursionError:
+        raise InvalidRequest(errors.TOO_DEEP.format(depth=limits.depth)) from None
+
+
+def _is_token(token: Any) -> bool:
+    return isinstance(token, str) and len(token.encode()) <= MAX_CLIENT_TOKEN_BYTES
+
+
+def _changes(state: State, limits: ShadowLimits) -> Changes:
+    changes: dict[SectionName, State | None] = {}
+    for name in SECTIONS:
+        if name in state:
+            section = state[name]
+            if section is not None and not isinstance(section, dict):
+                raise InvalidRequest(errors.SECTION_NOT_OBJECT[name])
+            _check(section, limits.depth, limits.depth, in_array=False)
+            changes[name] = section
+    return changes
+
+
+def _check(node: Any, levels: int, depth: int, *, in_array: bool) -> None:
+    """Refuse more than `levels` further levels, and null in an array, where it can mean no removal."""
+    if isinstance(node, dict | list):
+        if levels == 0:
+            raise InvalidRequest(errors.TOO_DEEP.format(depth=depth))
+        in_array = in_array or isinstance(node, list)
+        for inner in node.values() if isinstance(node, dict) else node:
+            if inner is None or isinstance(inner, dict | list):
+                _check(inner, levels - 1, depth, in_array=in_array)
+    elif node is None and in_array:
+        raise InvalidRequest(errors.INVALID_NODE)

@@ -1,0 +1,208 @@
+"""HTTP/1.1 on connections that our own listener has accepted: uvicorn's httptools protocol, without its server.
+
+The listener, which tells MQTT from HTTP on one port, asks `HttpServer.protocol()` for a protocol and hands it a
+transport: a plain one of asyncio, or a TLS look-alike. What that transport knows of its client travels from
+`get_extra_info("fogbank.identity")` into the ASGI scope's `state` under the same name. uvicorn brings the parser, flow
+control and keep-alive; added here are bounds on the head of a request and deadlines for a peer that does not go on.
+"""
+
+import asyncio
+import enum
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from uvicorn.config import Config
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.server import ServerState
+
+from fogbank.transport.corked import Corked
+
+AsgiApp = Callable[[Any, Any, Any], Awaitable[None]]
+
+IDENTITY = "fogbank.identity"
+"""The transport's extra info, and the key of the scope's state, that hold the Identity of a client certificate."""
+
+KEEP_ALIVE = 75
+"""Seconds that an idle connection is kept between two requests; AWS's SDKs let go of theirs after 60."""
+HEAD_DEADLINE = 20.0
+"""Seconds until a request's head must be whole, counted from its first byte or from the connection's start."""
+BODY_DEADLINE = 20.0
+"""Seconds that may pass between two pieces of a body."""
+MAX_HEAD = 65_536
+"""Bytes of request line and headers."""
+MAX_DISCARDED = 128 * 1024 * 1024
+"""Bytes of a body that are still read, and thrown away, after its request was answered with an error."""
+
+
+class HttpServer:
+    """Makes the protocols of one ASGI application's connections, and ends them."""
+
+    def __init__(self, app: AsgiApp) -> None:
+        self._app = app
+        self._config = Config(
+            self._answer,
+            loop="none",
+            http="httptools",
+            ws="none",
+            lifespan="off",
+            interface="asgi3",
+            log_config=None,
+            log_level="warning",
+            access_log=False,
+            proxy_headers=False,
+            timeout_keep_alive=KEEP_ALIVE,
+        )
+        self._config.load()
+        self._state = ServerState()
+        self._state.default_headers = [(b"server", b"fogbank")]
+
+    def protocol(self) -> asyncio.Protocol:
+        """A protocol for one connection; to be called within the running loop."""
+        return HttpConnection(self._config, self._state, {})
+
+    @property
+    def connections(self) -> int:
+        """How many are open."""
+        return len(self._state.connections)
+
+    async def shutdown(self, grace: float = 5.0) -> None:
+        """Close idle connections at once, and the others when they have been answered or after `grace` seconds."""
+        for connection in list(self._state.connections):
+            connection.shutdown()
+        if answering := set(self._state.tasks):
+            await asyncio.wait(answering, timeout=grace)
+        for connection in list(self._state.connections):
+            connection.transport.abort()
+        if late := set(self._state.tasks):
+            await asyncio.sleep(0)  # the connections learn that they are lost
+            for task in late:
+                task.cancel()
+            await asyncio.wait(late)
+
+    async def _answer(self, scope: Any, receive: Any, send: Any) -> None:
+        """The application, but for a cancellation by `shutdown`, which uvicorn would log as the application's fault."""
+        try:
+            await self._app(scope, receive, send)
+        except asyncio.CancelledError:
+            pass
+
+
+class _Part(enum.Enum):
+    """What of a request is being read."""
+
+    NOTHING = enum.auto()
+    HEAD = enum.auto()
+    BODY = enum.auto()
+
+
+class _HeadTooLong(Exception):
+    """Ends the parsing of a request from within a callback of the parser."""
+
+
+class HttpConnection(HttpToolsProtocol):
+    """uvicorn's protocol with bounds."""
+
+    def __init__(self, config: Config, server_state: ServerState, app_state: dict[str, Any]) -> None:
+        super().__init__(config, server_state, app_state)
+        self.access_log = False
+        self._part = _Part.NOTHING
+        self._head = 0
+        self._unfinished = 0
+        self._discarded = 0
+        self._deadline: asyncio.TimerHandle | None = None
+
+    # --- the connection -----------------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(Corked(transport, self.loop))
+        self.app_state = {IDENTITY: transport.get_extra_info(IDENTITY)}
+        self._restart_deadline(HEAD_DEADLINE)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_deadline()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self._part is _Part.NOTHING or self.transport.is_closing():
+            self._stop_deadline()
+        elif self._part is _Part.BODY:
+            self._restart_deadline(BODY_DEADLINE)
+        else:
+            if self._deadline is None:
+                self._restart_deadline(HEAD_DEADLINE)
+            self._bound_unfinished_head(len(data))
+
+    # --- the parser's callbacks ---------------------------------------------------------------------------------
+
+    def on_message_begin(self) -> None:
+        self._part = _Part.HEAD
+        self._head = self._unfinished = self._discarded = 0
+        super().on_message_begin()
+
+    def on_url(self, url: bytes) -> None:
+        self._bound_head(len(url))
+        super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._bound_head(len(name) + len(value))
+        super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        self._part = _Part.BODY
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        super().on_body(body)
+        if self.cycle.response_complete:
+            self._discarded += len(body)
+            if self._discarded > MAX_DISCARDED:
+                self.transport.close()
+
+    def on_message_complete(self) -> None:
+        self._part = _Part.NOTHING
+        self._stop_deadline()
+        super().on_message_complete()
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """uvicorn would ask for a WebSocket library; such a request is simply answered as if it had not asked."""
+        self.logger.info("A request to upgrade the connection was answered over HTTP.")
+
+    # --- bounds -------------------------------------------------------------------------------------------------
+
+    def _bound_head(self, size: int) -> None:
+        self._head += size
+        if self._head > MAX_HEAD:
+            raise _HeadTooLong
+
+    def _bound_unfinished_head(self, size: int) -> None:
+        """The parser tells of a header once it is whole; one without an end is known by what keeps coming in."""
+        self._unfinished += size
+        if self._unfinished > 2 * MAX_HEAD:
+            self._head = self._unfinished
+            self.send_400_response("")
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is no HTTP, or has too long a head, and close."""
+        status = 400
+        if self._head > MAX_HEAD:
+            status, msg = 431, f"The request line and headers must not be longer than {MAX_HEAD} bytes together."
+        content = msg.encode()
+        self.transport.write(
+            b"%bserver: fogbank\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: %d\r\n"
+            b"connection: close\r\n\r\n%b" % (STATUS_LINE[status], len(content), content)
+        )
+        self.transport.close()
+
+    def _restart_deadline(self, seconds: float) -> None:
+        self._stop_deadline()
+        self._deadline = self.loop.call_later(seconds, self._pass_deadline)
+
+    def _stop_deadline(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _pass_deadline(self) -> None:
+        self._deadline = None
+        self.transport.close()
