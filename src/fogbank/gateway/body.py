@@ -1,0 +1,36 @@
+"""Reads request bodies within bounds. A body that is too long is turned away by its declared length, or at the byte
+that passes the bound; the connection lives on, so that a client which is still sending gets to read the answer."""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from fogbank.awswire.errors import RequestEntityTooLarge
+from fogbank.gateway.exchange import Disconnected, Exchange
+
+LIMITS: Mapping[str, int] = {"lambda": 69_905_067}
+"""Bytes by signing name. Lambda's is that of a 50 MB zip file in base64, as its own error text names it."""
+
+DEFAULT_LIMIT = 1_048_576
+"""Bytes, for everyone else; services bound their own documents more tightly."""
+
+
+async def read(exchange: Exchange) -> None:
+    """Complete the request by its body. Raises RequestEntityTooLarge or Disconnected."""
+    limit = LIMITS.get(exchange.claim.service, DEFAULT_LIMIT) if exchange.claim is not None else DEFAULT_LIMIT
+    declared = exchange.request.headers.get("content-length", "0")
+    if not declared.isdecimal() or len(declared) > 18 or int(declared) > limit:
+        raise RequestEntityTooLarge(f"Request must be smaller than {limit} bytes.")
+    chunks, size, more = [], 0, True
+    while more:
+        message = await exchange.receive()
+        if message["type"] == "http.disconnect":
+            raise Disconnected
+        chunk: bytes = message.get("body", b"")
+        size += len(chunk)
+        if size > limit:
+            raise RequestEntityTooLarge(f"Request must be smaller than {limit} bytes.")
+        chunks.append(chunk)
+        more = message.get("more_body", False)
+    if size:
+        exchange.request = msgspec.structs.replace(exchange.request, body=b"".join(chunks))

@@ -1,0 +1,81 @@
+"""From an authenticated request to the API method that serves it, and back: route, parse, validate, call, serialise."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+from fogbank.awswire.errors import UnknownOperation
+from fogbank.awswire.http import parse_query
+from fogbank.awswire.routes import DEVICE_SERVICES, SERVICES
+from fogbank.errors import NotImplementedByFogbank
+from fogbank.gateway.call import Call, Handler, operations
+from fogbank.gateway.exchange import Exchange
+from fogbank.gateway.service import Service
+
+
+class Dispatcher:
+    """Knows the served services and the methods behind their operations. Its methods are handlers of the pipeline."""
+
+    def __init__(self, apis: Iterable[object]) -> None:
+        """`apis` declare their operations with `call.operation`. Raises ValueError where two declare the same one."""
+        handlers: defaultdict[str, dict[str, Handler]] = defaultdict(dict)
+        for api in apis:
+            for (service, name), handler in operations(api):
+                if name in handlers[service]:
+                    raise ValueError(f"{service}:{name} is declared twice, the second time by {type(api).__name__}")
+                handlers[service][name] = handler
+        self._services = {service: Service(service, handled) for service, handled in handlers.items()}
+
+    @property
+    def services(self) -> Iterable[Service]:
+        """All that is served."""
+        return self._services.values()
+
+    async def choose(self, exchange: Exchange) -> None:
+        """Which services the caller can mean. Raises NotImplementedByFogbank naming those that are served."""
+        claim = exchange.claim
+        names = DEVICE_SERVICES if claim is None else SERVICES.get(claim.service, ())
+        exchange.services = tuple(self._services[name] for name in names if name in self._services)
+        if not exchange.services:
+            served = sorted(signed for signed, models in SERVICES.items() if any(m in self._services for m in models))
+            asked = "the IoT data plane" if claim is None else f"'{claim.service[:64]}'"
+            raise NotImplementedByFogbank(
+                f"Fogbank does not serve {asked}; it serves {', '.join(served) or 'nothing'}."
+            )
+
+    async def route(self, exchange: Exchange) -> None:
+        """The operation. Raises UnknownOperation, or NotImplementedByFogbank where only AWS has it."""
+        request = exchange.request
+        exchange.query = parse_query(request.query)
+        for service in exchange.services:
+            route = service.routes.find(request.method, request.path, exchange.query)
+            if route is not None:
+                break
+        else:
+            names = " or ".join(service.name for service in exchange.services)
+            raise UnknownOperation(f"There is no operation of {names} at {request.method} {request.path[:256]}")
+        exchange.service, exchange.route = service, route
+        if route.operation.name not in service.handlers:
+            raise NotImplementedByFogbank(f"Fogbank does not implement {service.name}:{route.operation.name} yet.")
+
+    async def parse(self, exchange: Exchange) -> None:
+        """The parameters, typed by the model. Raises SerializationError."""
+        exchange.params = _service(exchange).wire.parse(exchange.route, exchange.request, exchange.query)
+
+    async def validate(self, exchange: Exchange) -> None:
+        """Hold the parameters against the model's constraints. Raises the service's validation error."""
+        _service(exchange).validator.check(exchange.route.operation, exchange.params)
+
+    async def call(self, exchange: Exchange) -> None:
+        """Await the API method. What it raises is the answer."""
+        service, name = _service(exchange), exchange.route.operation.name
+        call = Call(service.name, name, exchange.params, exchange.caller, exchange.request_id)
+        exchange.result = await service.handlers[name](call)
+
+    async def serialise(self, exchange: Exchange) -> None:
+        """The response, by the model."""
+        exchange.response = _service(exchange).wire.serialise(exchange.route.operation, exchange.result)
+
+
+def _service(exchange: Exchange) -> Service:
+    assert exchange.service is not None, "route comes first"
+    return exchange.service

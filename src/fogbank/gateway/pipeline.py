@@ -1,0 +1,125 @@
+"""The way of an HTTP request, as one list of handlers from top to bottom, in an ASGI application.
+
+Each handler reads from the exchange what those before it found out and adds its own; whatever one raises ends the
+way and is translated once, by `errors`.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable
+from email.utils import formatdate
+
+import msgspec
+
+from fogbank import __version__
+from fogbank.arns import Arns
+from fogbank.awswire.errors import UnknownOperation
+from fogbank.awswire.http import Response
+from fogbank.clock import Clock
+from fogbank.gateway import body
+from fogbank.gateway.authentication import AccessKeys, Authenticator, Recheck
+from fogbank.gateway.dispatch import Dispatcher
+from fogbank.gateway.errors import response_to
+from fogbank.gateway.exchange import AsgiMessage, Disconnected, Exchange, Receive, Send
+from fogbank.gateway.trace import TraceStreams
+from fogbank.trace import Trace
+
+Step = Callable[[Exchange], Awaitable[None]]
+
+OWN_PATHS = "/_fogbank/"
+"""Paths that are this platform's own and no service's."""
+
+
+class Gateway:
+    """Serves the operations of API modules over HTTP, as AWS would. An ASGI application."""
+
+    def __init__(
+        self,
+        apis: Iterable[object],
+        *,
+        arns: Arns,
+        clock: Clock,
+        access_keys: AccessKeys,
+        recheck: Recheck | None = None,
+        trace: Trace | None = None,
+    ) -> None:
+        """`access_keys` finds the key of an ID; `recheck` is `PrincipalStore.recheck`, asked for each request of a
+        device. A device is known by the Identity that the transport leaves in the scope's state."""
+        self._clock = clock
+        self._traces = None if trace is None else TraceStreams(trace)
+        self._dispatcher = dispatcher = Dispatcher(apis)
+        self._authenticator = authenticator = Authenticator(arns, clock, access_keys, recheck)
+        self._steps: tuple[Step, ...] = (
+            authenticator.claim,  # who says they ask, judged by the headers alone
+            dispatcher.choose,  # the services they can mean
+            body.read,  # within the bound of the service
+            authenticator.authenticate,  # proves the signature
+            dispatcher.route,  # the operation
+            dispatcher.parse,  # its parameters
+            dispatcher.validate,  # held against the model
+            dispatcher.call,  # the API method
+            dispatcher.serialise,
+        )
+        self._own: dict[tuple[str, str], Callable[[Exchange, Send], Awaitable[None]]] = {
+            ("GET", "/_fogbank/health"): self._health,
+            ("GET", "/_fogbank/trace"): self._stream_trace,
+        }
+        self._date = (0, b"")
+
+    async def __call__(self, scope: AsgiMessage, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            raise RuntimeError(f"the gateway speaks HTTP, not {scope['type']}")
+        exchange = Exchange(scope, receive)
+        try:
+            if exchange.request.path.startswith(OWN_PATHS):
+                await self._answer_own(exchange, send)
+                return
+            for step in self._steps:
+                await step(exchange)
+        except Disconnected:
+            return
+        except Exception as error:
+            exchange.response = response_to(error, exchange)
+        await self._respond(exchange, exchange.response, send)
+
+    def load(self) -> None:
+        """Read all models now instead of on first use. Raises FogbankError where an API and its model disagree."""
+        for service in self._dispatcher.services:
+            service.routes.find("", "", ())
+
+    def close(self) -> None:
+        """End what would never end by itself, so that the server's own shutdown does not wait for it."""
+        if self._traces is not None:
+            self._traces.close()
+
+    async def _answer_own(self, exchange: Exchange, send: Send) -> None:
+        answer = self._own.get((exchange.request.method, exchange.request.path))
+        if answer is None:
+            raise UnknownOperation(f"Fogbank has nothing at {exchange.request.method} {exchange.request.path[:256]}")
+        await answer(exchange, send)
+
+    async def _health(self, exchange: Exchange, send: Send) -> None:
+        document = msgspec.json.encode({"status": "ok", "version": __version__})
+        await self._respond(exchange, Response(200, (("content-type", "application/json"),), document), send)
+
+    async def _stream_trace(self, exchange: Exchange, send: Send) -> None:
+        for step in (self._authenticator.claim, body.read, self._authenticator.authenticate):
+            await step(exchange)
+        if self._traces is None or exchange.caller.device is not None:
+            raise UnknownOperation("There is no trace to listen to here.")
+        headers = [*self._headers(exchange), (b"content-type", b"application/x-ndjson")]
+        await self._traces.serve(exchange.receive, send, headers)
+
+    async def _respond(self, exchange: Exchange, response: Response, send: Send) -> None:
+        headers = self._headers(exchange)
+        headers += [(name.lower().encode("latin-1"), value.encode("utf-8")) for name, value in response.headers]
+        if response.status != 204:
+            headers.append((b"content-length", b"%d" % len(response.body)))
+        await send({"type": "http.response.start", "status": response.status, "headers": headers})
+        await send({"type": "http.response.body", "body": b"" if response.status == 204 else response.body})
+
+    def _headers(self, exchange: Exchange) -> list[tuple[bytes, bytes]]:
+        """What every answer bears. AWS's SDKs correct their clocks by the date."""
+        second = int(self._clock.time())
+        if second != self._date[0]:
+            self._date = (second, formatdate(second, usegmt=True).encode())
+        return [(b"date", self._date[1]), (b"x-amzn-requestid", exchange.request_id.encode())]
