@@ -157,15 +157,6 @@ async def test_the_window_of_unacknowledged_messages(device: MakeDevice) -> None
     assert [packet.payload for packet in first + second + third + fourth] == [b"%d" % n for n in range(250)]
 
 
-async def test_packet_identifiers_wrap_around_those_in_use(device: MakeDevice) -> None:
-    one = await device().accepted()
-    await one.subscribe(("a", 1))
-    one.connection.session._next_id = 65_534
-    one.connection.session.inflight[1] = b"held"
-    one.send(b"".join(Publish("a", b"x", 1, packet_id=1).encode() for _ in range(5)))
-    assert [packet.packet_id for packet in await one.messages()] == [65_534, 65_535, 2, 3, 4]
-
-
 async def test_ping_and_unsubscribe(device: MakeDevice) -> None:
     one = await device().accepted()
     await one.subscribe(("a", 0))

@@ -58,7 +58,7 @@ MAX_ROUTES = 1024
 class Link(Protocol):
     """The way to the peer: an asyncio transport, or a list in a test."""
 
-    def write(self, data: bytes) -> object: ...
+    def write(self, data: bytes | bytearray) -> object: ...
 
     def close(self) -> object: ...
 
@@ -140,7 +140,7 @@ class Connection:
         self.quotas: Quotas = broker.quotas
         self.state = State.WAITING
         self.is_connected = False
-        self._out: list[bytes] = []
+        self._out: list[bytes | bytearray] = []
         self._routes: dict[bytes, Route] = {}
         """Topics this connection may publish to."""
         self._partial: list[bytes] = []
@@ -241,8 +241,7 @@ class Connection:
             case PacketType.PUBLISH:
                 self._publish(Publish.decode(first, body))
             case PacketType.PUBACK:
-                self.session.acknowledge(Puback.decode(body).packet_id)
-                self.session.pump()
+                self.session.acknowledge(Puback.decode(body).encode(), 0)
             case PacketType.SUBSCRIBE:
                 self._subscribe(Subscribe.decode(body))
             case PacketType.UNSUBSCRIBE:
@@ -377,7 +376,7 @@ class Connection:
 
     # --- bytes out ---
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | bytearray) -> None:
         """Send at the end of this tick."""
         out = self._out
         if not out:

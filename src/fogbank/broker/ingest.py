@@ -2,16 +2,15 @@
 
 Here speed outranks plainness. A QoS 0 or 1 PUBLISH is never made into an object: topic and payload are slices of the
 chunk. Packets that follow one another with the same length and topic, as a busy device sends them, are taken as one
-*run*: authorised once, routed once, and at QoS 0 handed to the receivers as the very bytes that came in. Every other
-packet, and a PUBLISH with a rare flag, takes the readable way through `Connection.handle`.
-
-What is checked per run and what per message: length, topic and rights are the same for the whole run; the packet
-identifier of each QoS 1 message is looked at one by one.
+*run*: authorised once, routed once, and handed to the receivers as the very bytes that came in, at QoS 1 with packet
+identifiers of their own (see `runs`). Every other packet, and a PUBLISH with a rare flag, takes the readable way
+through `Connection.handle`.
 """
 
 from typing import TYPE_CHECKING
 
 from fogbank.broker.reasons import Refused
+from fogbank.broker.runs import Run
 from fogbank.message import Message
 from fogbank.mqtt.codec import check_flags, decode_length, encode_length
 from fogbank.mqtt.errors import MalformedPacket, PacketTooLarge, ProtocolViolation
@@ -23,8 +22,6 @@ if TYPE_CHECKING:
 PUBLISH_QOS_0 = 0x30
 PUBLISH_QOS_1 = 0x32
 PUBACK = 0x40
-PUBACK_HEAD = b"\x40\x02"
-NO_PACKET_ID = b"\0\0"
 
 
 def feed(connection: "Connection", data: bytes) -> None:
@@ -66,7 +63,7 @@ def feed(connection: "Connection", data: bytes) -> None:
             elif first == PUBLISH_QOS_1:
                 position = _publish_at_least_once(connection, data, position, body, stop)
             elif first == PUBACK and length == 2:
-                position = _acknowledge(connection, data, position)
+                position = connection.session.acknowledge(data, position)
             else:
                 connection.handle(first, data[body:stop])
                 position = stop
@@ -132,28 +129,23 @@ def _publish_at_least_once(connection: "Connection", data: bytes, position: int,
     route = connection.route(data[body + 2 : topic_end])
     size = stop - position
     run_end = _run_end(data, position, topic_end, stop)
-    offset = topic_end - position
-    starts = range(position + offset, run_end, size)
-    identifiers = [data[start : start + 2] for start in starts]
-    if NO_PACKET_ID in identifiers:
+    run = Run(data[position:run_end], size, topic_end - position, (run_end - position) // size)
+    if run.has_zero_id():
         raise MalformedPacket("the packet identifier is 0 [MQTT-2.3.1-1]")
-    payloads = [data[start + 2 : start + 2 + payload_size] for start in starts]
-    if route.at_least_once:
-        head = data[position:topic_end]
-        for session in route.at_least_once:
-            session.send_at_least_once(head, payloads)
+    for session in route.at_least_once:
+        session.send_at_least_once(run)
     if route.at_most_once:
         head = _head_at_most_once(data[body:topic_end], payload_size)
-        run = head + head.join(payloads)
+        frames = head + head.join(run.payloads())
         for session in route.at_most_once:
-            session.send_at_most_once(run, len(payloads))
+            session.send_at_most_once(frames, run.count)
     if route.handlers:
-        _hand_over(connection, route, payloads, 1)
-    connection.write(PUBACK_HEAD + PUBACK_HEAD.join(identifiers))
+        _hand_over(connection, route, run.payloads(), 1)
+    connection.write(run.acknowledgements())
     if connection.flow.blocked:
         connection.flow.hold_back(connection, route.sessions)
     if connection.trace.active:
-        connection.trace_publish(route.topic, len(payloads))
+        connection.trace_publish(route.topic, run.count)
     return run_end
 
 
@@ -170,16 +162,3 @@ def _hand_over(connection: "Connection", route: "Route", payloads: list[bytes], 
         message = Message(topic, payload, qos, False, origin)
         for handler in route.handlers:
             handler.deliver(message)
-
-
-def _acknowledge(connection: "Connection", data: bytes, position: int) -> int:
-    """Take all the PUBACKs that follow one another."""
-    end = len(data) - 3
-    session = connection.session
-    inflight = session.inflight
-    while position < end and data[position] == PUBACK and data[position + 1] == 2:
-        inflight.pop(data[position + 2] << 8 | data[position + 3], None)
-        position += 4
-    if session.queue:
-        session.pump()
-    return position

@@ -7,6 +7,7 @@ so that connections may hold on to routes and need one comparison to know that t
 
 from typing import TYPE_CHECKING
 
+from fogbank.broker.runs import Run
 from fogbank.broker.subscriptions import SubscriptionTree, has_wildcard
 from fogbank.message import Message
 from fogbank.mqtt.packets import Publish
@@ -108,9 +109,9 @@ class Router:
         """Route a message that is already an object: the readable way, for the platform's own and for rare flags."""
         route = self.route(message.topic)
         if route.at_least_once and message.qos:
-            head = at_least_once_head(message.topic, len(message.payload))
+            run = Run.of(message.topic, message.payload)
             for session in route.at_least_once:
-                session.send_at_least_once(head, [message.payload])
+                session.send_at_least_once(run)
         receivers = route.at_most_once if message.qos else route.sessions
         if receivers:
             frame = Publish(message.topic, message.payload).encode()
@@ -118,9 +119,3 @@ class Router:
                 session.send_at_most_once(frame)
         for handler in route.handlers:
             handler.deliver(message)
-
-
-def at_least_once_head(topic: str, payload_size: int) -> bytes:
-    """What comes before the packet identifier in a QoS 1 PUBLISH."""
-    empty = Publish(topic, bytes(payload_size), qos=1, packet_id=1).encode()
-    return empty[: len(empty) - payload_size - 2]

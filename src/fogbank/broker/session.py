@@ -4,26 +4,21 @@ Its subscriptions, the QoS 1 messages it has not acknowledged, and those that wa
 """
 
 from collections import deque
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from fogbank.broker.inflight import Inflight
 from fogbank.broker.quotas import Quotas
+from fogbank.broker.runs import Run
 
 if TYPE_CHECKING:
     from fogbank.broker.connection import Connection
 
-DUP = 0x08
-MAX_PACKET_ID = 65_535
-
 
 class Session:
-    """The state of one client ID.
-
-    A QoS 1 message is handled as a head (first byte, length, topic) and a payload; between them goes the packet
-    identifier, the only thing that differs from receiver to receiver.
-    """
+    """The state of one client ID."""
 
     __slots__ = (
-        "_next_id",
         "_quotas",
         "clean",
         "client_id",
@@ -33,6 +28,7 @@ class Session:
         "id",
         "inflight",
         "queue",
+        "queued",
         "queued_bytes",
         "subscriptions",
     )
@@ -46,13 +42,13 @@ class Session:
         self.disconnected_at = 0.0
         """On the monotonic clock, while there is no connection."""
         self.subscriptions: dict[str, int] = {}
-        self.inflight: dict[int, bytes] = {}
-        """Unacknowledged PUBLISH packets by packet identifier, in the order in which they were sent."""
-        self.queue: deque[tuple[bytes, bytes]] = deque()
+        self.inflight = Inflight()
+        self.queue: deque[Run] = deque()
+        """What waits: for the client to come back, or for acknowledgements to make room."""
+        self.queued = 0
         self.queued_bytes = 0
         self.dropped = 0
         """Messages lost to a full queue or a slow connection."""
-        self._next_id = 1
         self._quotas = quotas
 
     def may_receive(self, topic: str) -> bool:
@@ -69,31 +65,25 @@ class Session:
             return
         connection.write(frames)
 
-    def send_at_least_once(self, head: bytes, payloads: list[bytes]) -> None:
-        """Send messages that share one head with packet identifiers of our own, or let them wait their turn."""
+    def send_at_least_once(self, run: Run) -> None:
+        """Send messages of QoS 1, or let them wait their turn."""
         connection = self.connection
-        count = len(payloads)
-        if connection is None or self.queue or len(self.inflight) + count > self._quotas.inflight:
-            self._enqueue(head, payloads)
-            if connection is not None:
-                self.pump()
-            return
-        first = self._next_id
-        identifiers = range(first, first + count)
-        if identifiers.stop > MAX_PACKET_ID or not self.inflight.keys().isdisjoint(identifiers):
-            for payload in payloads:
-                connection.write(self._number(head, payload))
-            return
-        self._next_id = identifiers.stop
-        frames = [
-            head + number.to_bytes(2, "big") + payload for number, payload in zip(identifiers, payloads, strict=True)
-        ]
-        self.inflight.update(zip(identifiers, frames, strict=True))
-        connection.write(b"".join(frames))
+        if connection is not None and not self.queue:
+            room = self._quotas.inflight - self.inflight.count
+            if run.count <= room:
+                connection.write(self.inflight.send(run))
+                return
+        self._enqueue(run)
+        if connection is not None:
+            self.pump()
+            connection.queue_grown(self.queued)
 
-    def acknowledge(self, packet_id: int) -> None:
-        """PUBACK; one that matches nothing is ignored, as after a takeover."""
-        self.inflight.pop(packet_id, None)
+    def acknowledge(self, data: bytes, position: int) -> int:
+        """Take the PUBACKs in `data` from `position` on, send what they make room for; where they end."""
+        position = self.inflight.acknowledge(data, position)
+        if self.queue:
+            self.pump()
+        return position
 
     def pump(self) -> None:
         """Send what waits, as far as the window of unacknowledged messages allows."""
@@ -101,12 +91,16 @@ class Session:
         if connection is None:
             return
         queue = self.queue
-        count = min(len(queue), self._quotas.inflight - len(self.inflight))
-        if count > 0:
-            waiting = [queue.popleft() for _ in range(count)]
-            frames = [self._number(head, payload) for head, payload in waiting]
-            self.queued_bytes -= sum(map(len, frames)) - 2 * count
-            connection.write(b"".join(frames))
+        room = self._quotas.inflight - self.inflight.count
+        while queue and room > 0:
+            run = queue.popleft()
+            if run.count > room:
+                queue.appendleft(run.after(room))
+                run = run.first(room)
+            room -= run.count
+            self.queued -= run.count
+            self.queued_bytes -= len(run.frames)
+            connection.write(self.inflight.send(run))
         if not queue:
             connection.queue_drained()
 
@@ -115,26 +109,27 @@ class Session:
         connection = self.connection
         if connection is None:
             return
-        for frame in self.inflight.values():
-            connection.write(bytes((frame[0] | DUP,)) + frame[1:])
+        for run in self.inflight:
+            connection.write(run.repeated())
         self.pump()
 
-    def _number(self, head: bytes, payload: bytes) -> bytes:
-        packet_id = self._next_id
-        while packet_id in self.inflight:
-            packet_id = packet_id % MAX_PACKET_ID + 1
-        self._next_id = packet_id % MAX_PACKET_ID + 1
-        frame = self.inflight[packet_id] = head + packet_id.to_bytes(2, "big") + payload
-        return frame
+    def keep(self, wanted: Callable[[str], bool]) -> None:
+        """Of what waits, keep only the messages on `wanted` topics."""
+        waiting = list(self.queue)
+        self.queue.clear()
+        self.queued = self.queued_bytes = 0
+        for run in waiting:
+            if wanted(run.topic()):
+                self._enqueue(run)
 
-    def _enqueue(self, head: bytes, payloads: list[bytes]) -> None:
+    def _enqueue(self, run: Run) -> None:
         quotas = self._quotas
-        for payload in payloads:
-            size = len(head) + len(payload)
-            if len(self.queue) >= quotas.queued_messages or self.queued_bytes + size > quotas.queued_bytes:
-                self.dropped += 1
-                continue
-            self.queue.append((head, payload))
-            self.queued_bytes += size
-        if self.connection is not None:
-            self.connection.queue_grown(len(self.queue))
+        room = min(quotas.queued_messages - self.queued, (quotas.queued_bytes - self.queued_bytes) // run.size)
+        if run.count > room:
+            self.dropped += run.count - room
+            if not room:
+                return
+            run = run.first(room)
+        self.queue.append(run)
+        self.queued += run.count
+        self.queued_bytes += len(run.frames)

@@ -40,7 +40,7 @@ class Sessions:
         connection.session = session
         session.connection = connection
         if present:
-            self._forget_forbidden(session, connection)
+            session.keep(connection.may_receive)  # rights may have changed while the client was away
             self._touch(session)
         return present
 
@@ -69,26 +69,7 @@ class Sessions:
     def __len__(self) -> int:
         return len(self._by_client)
 
-    @staticmethod
-    def _forget_forbidden(session: Session, connection: Connection) -> None:
-        """Rights may have changed while the client was away; what waits is judged by those of now."""
-        waiting = list(session.queue)
-        session.queue.clear()
-        session.queued_bytes = 0
-        for head, payload in waiting:
-            if connection.may_receive(_topic_of(head)):
-                session.queue.append((head, payload))
-                session.queued_bytes += len(head) + len(payload)
-
     def _touch(self, session: Session) -> None:
         """Routes computed while the client was away did not ask for its rights."""
         for filter_ in session.subscriptions:
             self._router.touch(filter_)
-
-
-def _topic_of(head: bytes) -> str:
-    """The topic at the end of the head of a PUBLISH: the fixed header is two to five bytes long."""
-    position = 1
-    while head[position] & 0x80:
-        position += 1
-    return head[position + 3 :].decode()

@@ -35,7 +35,7 @@ class MemoryLink:
         self.connection: Connection | None = None
         self._paused = False
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | bytearray) -> None:
         if not self.closed:
             self.written += data
             self._tell()
