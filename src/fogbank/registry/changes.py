@@ -1,0 +1,109 @@
+"""The one way in which the registry writes: durably, then told to the caches, then to those who watch, then answered.
+
+Writers read, check and hand over a batch whose every document carries the version they read; where someone was
+quicker, storage refuses the whole batch and `settle` lets them look again. What a batch relies on without changing it
+(the policy that is being attached still exists) is `held`: written again as it was read, since compare-and-set is all
+the storage port knows.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import msgspec
+
+from fogbank.errors import ServiceUnavailable
+from fogbank.ports import Delete, Documents, PrincipalListener, Put, StaleVersion
+from fogbank.storage.collection import Collection, Stored
+from fogbank.tasks import Tasks
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+S = TypeVar("S", bound=msgspec.Struct)
+
+ATTEMPTS = 256
+"""How often a writer looks again. Of those who meet at one document one wins every round, so that this is also how
+many may meet there at once; beyond it the caller is asked to come back, which the SDKs do by themselves."""
+
+NOBODY: frozenset[str] = frozenset()
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """What a batch changes, by name, for the caches; and the identities whose rights or status that touches."""
+
+    certificates: frozenset[str] = NOBODY
+    policies: frozenset[str] = NOBODY
+    things: frozenset[str] = NOBODY
+    identities: frozenset[str] = NOBODY
+
+
+Forget = Callable[[Change], None]
+
+
+class Changes:
+    """Commits the registry's batches and tells of them."""
+
+    def __init__(self, documents: Documents, tasks: Tasks) -> None:
+        self._documents = documents
+        self._tasks = tasks
+        self._caches: list[Forget] = []
+        self._listeners: list[PrincipalListener] = []
+        self.count = 0
+        """Grows with every change: what was put together while it stood still is of one piece."""
+
+    def invalidate(self, forget: Forget) -> None:
+        """Call `forget` with every change as soon as it is durable, before anyone else hears of it."""
+        self._caches.append(forget)
+
+    def watch(self, listener: PrincipalListener) -> None:
+        """Await `listener` with the identities that a change touches, before the call that made it is answered."""
+        self._listeners.append(listener)
+
+    async def commit(self, *writes: Put | Delete, change: Change) -> None:
+        """Write all or none, then tell. Raises StaleVersion.
+
+        Runs to its end even where the caller is cancelled meanwhile (a client that hangs up): what became durable
+        must not stay unknown to the caches, or a revoked certificate would go on living there.
+        """
+        stale = await asyncio.shield(self._tasks.start(self._commit(writes, change), "commit"))
+        if stale is not None:
+            raise stale
+
+    async def _commit(self, writes: tuple[Put | Delete, ...], change: Change) -> StaleVersion | None:
+        try:
+            await self._documents.commit(*writes)
+        except StaleVersion as stale:
+            return stale
+        except BaseException:
+            self._forget(change)  # whether it was written is unknown
+            raise
+        self._forget(change)
+        if change.identities:
+            for listener in self._listeners:
+                try:
+                    await listener(change.identities)
+                except Exception:
+                    log.exception("a watcher of principals failed; the change itself is stored")
+        return None
+
+    def _forget(self, change: Change) -> None:
+        self.count += 1
+        for forget in self._caches:
+            forget(change)
+
+
+def held(collection: Collection[S], stored: Stored[S]) -> Put:
+    """The write that lets a batch succeed only while `stored` is as it was read, and leaves it so."""
+    return collection.putting(stored.key, stored.value, expect=stored.version)
+
+
+async def settle(attempt: Callable[[], Awaitable[T]]) -> T:
+    """Run `attempt` (read, check, commit) until nobody was quicker. Raises ServiceUnavailable where that never ends."""
+    for _ in range(ATTEMPTS):
+        try:
+            return await attempt()
+        except StaleVersion as stale:
+            met = stale
+    raise ServiceUnavailable(f"Too many concurrent changes of {met.kind} {met.key}; try again")

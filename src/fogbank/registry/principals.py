@@ -1,0 +1,157 @@
+"""The PrincipalStore: judges certificates and says what their holders may do. Asked on every connection.
+
+Five bounded caches hold what is stored, each under the key it is stored by: certificates, the policies and the
+things attached to a certificate, policies in their default version, things. A connection that comes back costs no
+storage read, a thousand devices under one policy read it once. The caches forget what the registry's own writes
+touch, as soon as it is durable and before anyone else hears of it; `Cache` sees to reads that overlap a write.
+"""
+
+import msgspec
+from cryptography import x509
+
+from fogbank.arns import Arns
+from fogbank.clock import Clock
+from fogbank.ports import Grant, Identity, PolicyDocument, PrincipalListener, ThingContext
+from fogbank.registry.cache import Cache
+from fogbank.registry.certificate_variables import Variables, certificate_variables
+from fogbank.registry.certificates import certificate_id_of
+from fogbank.registry.changes import Change, Changes
+from fogbank.registry.records import CertificateStatus, Records, attachments_prefix
+
+CERTIFICATES = 16_384
+"""How many certificates, and attachments of certificates, are remembered: about a kilobyte each."""
+THINGS = 16_384
+POLICIES = 4_096
+MANY_THINGS = 64
+"""A certificate with more things (a shared one, a gateway's) has them looked up one by one."""
+_LONGEST_CERTIFICATE = 65_536
+
+
+class _Known(msgspec.Struct, frozen=True):
+    """What matters of a registered certificate."""
+
+    status: CertificateStatus
+    not_before: float
+    not_after: float
+    variables: Variables
+
+
+class Principals:
+    """Implements `ports.PrincipalStore` for X.509 certificates."""
+
+    def __init__(self, records: Records, changes: Changes, arns: Arns, clock: Clock) -> None:
+        self._records = records
+        self._changes = changes
+        self._arns = arns
+        self._clock = clock
+        self._certificates = Cache(CERTIFICATES, self._read_certificate)
+        self._policy_names = Cache(CERTIFICATES, self._read_policy_names)
+        self._attached = Cache(CERTIFICATES, self._read_attached)
+        self._policies = Cache(POLICIES, self._read_policy)
+        self._things = Cache(THINGS, self._read_thing)
+        changes.invalidate(self._forget)
+
+    async def identify(self, certificate: bytes) -> Identity:
+        """Judge a DER certificate whose private key the client has proven to hold. Never raises for a bad one."""
+        if len(certificate) > _LONGEST_CERTIFICATE:
+            id_ = certificate_id_of(certificate)
+            return Identity(id_, self._arns.iot("cert", id_), active=False, reason="certificate is too large")
+        return await self._judge(certificate_id_of(certificate))
+
+    async def recheck(self, identity: Identity) -> Identity:
+        """The identity as it stands now: revoked in the meantime, expired, or gone."""
+        return await self._judge(identity.id)
+
+    async def grant(self, identity: Identity, client_id: str | None) -> Grant:
+        """Policies attached to the certificate, and the thing that the connection stands for.
+
+        That is the one to which the certificate is attached exclusively, else the one named like the client, where
+        the certificate is attached to it (developer guide, thing-policy-variables). Over HTTP (no client ID) there is
+        none. All of it is as it stood at one moment: what changes while this reads makes it read again.
+        """
+        while True:
+            before = self._changes.count
+            names = await self._policy_names.get(identity.id) or ()
+            policies = [await self._policies.get(name) for name in names]
+            thing = await self._thing(identity.id, client_id)
+            if before == self._changes.count:
+                return Grant(tuple(policy for policy in policies if policy is not None), thing)
+
+    def watch(self, listener: PrincipalListener) -> None:
+        """Await `listener` with the identities whose status, policies or thing changed, before the call is answered."""
+        self._changes.watch(listener)
+
+    async def _judge(self, id_: str) -> Identity:
+        arn = self._arns.iot("cert", id_)
+        known = await self._certificates.get(id_)
+        if known is None:
+            return Identity(id_, arn, active=False, reason="unknown certificate")
+        reason = self._why_not(known)
+        return Identity(id_, arn, active=not reason, reason=reason, attributes=known.variables)
+
+    def _why_not(self, known: _Known) -> str:
+        if known.status is not CertificateStatus.ACTIVE:
+            return f"certificate is {known.status.value}"
+        now = self._clock.time()
+        if now > known.not_after:
+            return "certificate has expired"
+        return "certificate is not valid yet" if now < known.not_before else ""
+
+    async def _thing(self, id_: str, client_id: str | None) -> ThingContext | None:
+        if client_id is None:
+            return None
+        name = await self._thing_name(id_, client_id)
+        thing = None if name is None else await self._things.get(name)
+        return ThingContext(client_id, attached=False) if thing is None else thing
+
+    async def _thing_name(self, id_: str, client_id: str) -> str | None:
+        """The thing that stands behind the connection, None where the certificate is not attached to it."""
+        attached = await self._attached.get(id_)
+        if attached is None:
+            return None
+        if len(attached) == 1 and next(iter(attached.values())):
+            return next(iter(attached))
+        if client_id in attached:
+            return client_id
+        if len(attached) <= MANY_THINGS or "/" in client_id:
+            return None
+        found = await self._records.thing_attachments.get(attachments_prefix(id_) + client_id)
+        return None if found is None else client_id
+
+    def _forget(self, change: Change) -> None:
+        for id_ in change.certificates:
+            self._certificates.forget(id_)
+            self._policy_names.forget(id_)
+            self._attached.forget(id_)
+        for name in change.policies:
+            self._policies.forget(name)
+        for name in change.things:
+            self._things.forget(name)
+
+    async def _read_certificate(self, id_: str) -> _Known | None:
+        stored = await self._records.certificates.get(id_)
+        if stored is None:
+            return None
+        value = stored.value
+        variables = certificate_variables(x509.load_pem_x509_certificate(value.pem.encode()))
+        return _Known(value.status, value.not_before, value.not_after, variables)
+
+    async def _read_policy_names(self, id_: str) -> tuple[str, ...] | None:
+        found = await self._records.policy_attachments.scan(prefix=attachments_prefix(id_))
+        return tuple(one.value.policy for one in found) or None
+
+    async def _read_attached(self, id_: str) -> dict[str, bool] | None:
+        """Whether exclusively, by thing; at most one more than MANY_THINGS."""
+        found = await self._records.thing_attachments.scan(prefix=attachments_prefix(id_), limit=MANY_THINGS + 1)
+        return {one.value.thing: one.value.exclusive for one in found} or None
+
+    async def _read_policy(self, name: str) -> PolicyDocument | None:
+        stored = await self._records.policies.get(name)
+        return None if stored is None else PolicyDocument(name, stored.value.document)
+
+    async def _read_thing(self, name: str) -> ThingContext | None:
+        stored = await self._records.things.get(name)
+        if stored is None:
+            return None
+        thing = stored.value
+        return ThingContext(name, attached=True, type_name=thing.type_name, attributes=thing.attributes)

@@ -1,0 +1,375 @@
+"""The registry's operations, held against botocore's model: parameters, answers and errors must be those it knows."""
+
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import botocore
+import pytest
+from botocore.model import ServiceModel
+from botocore.validate import ParamValidator
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from fogbank.arns import Arns
+from fogbank.errors import NotImplementedByFogbank, ServiceError
+from fogbank.gateway.call import Call, Caller, Handler, Members, operations
+from fogbank.gateway.iot_certificates import IotCertificatesApi
+from fogbank.gateway.iot_endpoint import Endpoint, IotEndpointApi
+from fogbank.gateway.iot_policies import IotPoliciesApi
+from fogbank.gateway.iot_thing_types import IotThingTypesApi
+from fogbank.gateway.iot_things import IotThingsApi
+from fogbank.registry.own_ca import OwnCa
+from fogbank.registry.registry import Registry
+from fogbank.storage.memory import MemoryDocuments
+from fogbank.testing import FakeClock
+
+POLICY = '{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "iot:*", "Resource": "*"}}'
+NOW = 1_700_000_000.0
+NOBODY = "0" * 64
+
+
+class Iot:
+    """Calls operations by name, holding parameters, answers and error codes against the model."""
+
+    def __init__(self, apis: list[object], model: ServiceModel) -> None:
+        self.handlers: dict[tuple[str, str], Handler] = {}
+        for api in apis:
+            self.handlers.update(operations(api))
+        self._model = model
+
+    async def call(self, name: str, **params: Any) -> Members:
+        shapes = self._model.operation_model(name)
+        self._check(params, shapes.input_shape)
+        answer = _without_none(await self.handlers["iot", name](Call("iot", name, params, Caller("AKIA", "arn"), "r")))
+        assert isinstance(answer, dict)
+        if shapes.output_shape is None:
+            assert answer == {}
+        else:
+            self._check(answer, shapes.output_shape)
+            assert answer.keys() <= shapes.output_shape.members.keys()
+        return answer
+
+    async def refused(self, name: str, **params: Any) -> str:
+        """The code of the error that the call comes to; one that the model gives the operation."""
+        with pytest.raises(ServiceError) as refused:
+            await self.call(name, **params)
+        code = refused.value.code
+        if refused.type is not NotImplementedByFogbank:
+            assert code in [shape.name for shape in self._model.operation_model(name).error_shapes]
+        return code
+
+    @staticmethod
+    def _check(value: Members, shape: Any) -> None:
+        report = ParamValidator().validate(value, shape)
+        assert not report.has_errors(), report.generate_report()
+
+
+def _without_none(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_none(one) for key, one in value.items() if one is not None}
+    return [_without_none(one) for one in value] if isinstance(value, list) else value
+
+
+@pytest.fixture(scope="session")
+def model() -> ServiceModel:
+    [path] = (Path(botocore.__file__).parent / "data" / "iot").glob("*/service-2.json*")
+    data = path.read_bytes()
+    return ServiceModel(json.loads(gzip.decompress(data) if path.suffix == ".gz" else data), "iot")
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock(NOW)
+
+
+@pytest.fixture
+def iot(model: ServiceModel, clock: FakeClock, tmp_path: Path) -> Iot:
+    arns = Arns("eu-west-1", "123456789012")
+    registry = Registry(MemoryDocuments(), arns, clock, OwnCa(tmp_path / "ca", clock).devices)
+    apis: list[object] = [
+        IotThingsApi(registry),
+        IotThingTypesApi(registry),
+        IotCertificatesApi(registry),
+        IotPoliciesApi(registry),
+        IotEndpointApi(lambda: Endpoint("broker.example", 8883)),
+    ]
+    return Iot(apis, model)
+
+
+@pytest.fixture
+async def certificate(iot: Iot) -> Members:
+    request = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([]))
+    pem = request.sign(ec.generate_private_key(ec.SECP256R1()), hashes.SHA256()).public_bytes(
+        serialization.Encoding.PEM
+    )
+    return await iot.call("CreateCertificateFromCsr", certificateSigningRequest=pem.decode(), setAsActive=True)
+
+
+async def test_things(iot: Iot) -> None:
+    await iot.call("CreateThingType", thingTypeName="light")
+    payload = {"attributes": {"colour": "red"}}
+    made = await iot.call("CreateThing", thingName="lamp", thingTypeName="light", attributePayload=payload)
+    arn = "arn:aws:iot:eu-west-1:123456789012:thing/lamp"
+    assert (made["thingName"], made["thingArn"]) == ("lamp", arn)
+    summary = {
+        "thingName": "lamp",
+        "thingTypeName": "light",
+        "thingArn": arn,
+        "attributes": {"colour": "red"},
+        "version": 1,
+    }
+    described = await iot.call("DescribeThing", thingName="lamp")
+    assert described == {**summary, "defaultClientId": "lamp", "thingId": made["thingId"]}
+    filters = {"attributeName": "colour", "attributeValue": "r", "usePrefixAttributeValue": True}
+    assert await iot.call("ListThings", **filters, thingTypeName="light") == {"things": [summary]}
+    more = {"attributes": {"watts": "5", "colour": ""}, "merge": True}
+    await iot.call("UpdateThing", thingName="lamp", attributePayload=more, removeThingType=True, expectedVersion=1)
+    described = await iot.call("DescribeThing", thingName="lamp")
+    assert (described["attributes"], described["version"]) == ({"watts": "5"}, 2)
+    assert "thingTypeName" not in described
+    assert await iot.call("DeleteThing", thingName="lamp", expectedVersion=2) == {}
+
+
+async def test_an_update_without_attributes_leaves_them(iot: Iot) -> None:
+    await iot.call("CreateThing", thingName="lamp", attributePayload={"attributes": {"a": "1"}})
+    await iot.call("UpdateThing", thingName="lamp", attributePayload={"merge": False})
+    assert (await iot.call("DescribeThing", thingName="lamp"))["attributes"] == {"a": "1"}
+    await iot.call("UpdateThing", thingName="lamp", attributePayload={"attributes": {}})
+    assert (await iot.call("DescribeThing", thingName="lamp"))["attributes"] == {}
+
+
+async def test_things_are_paged(iot: Iot) -> None:
+    for name in ("a", "b", "c"):
+        await iot.call("CreateThing", thingName=name)
+    first = await iot.call("ListThings", maxResults=2)
+    second = await iot.call("ListThings", maxResults=2, nextToken=first["nextToken"])
+    assert [one["thingName"] for one in first["things"] + second["things"]] == ["a", "b", "c"]
+    assert "nextToken" not in second
+
+
+async def test_principals_of_things(iot: Iot, certificate: Members) -> None:
+    arn = certificate["certificateArn"]
+    await iot.call("CreateThing", thingName="lamp")
+    await iot.call("AttachThingPrincipal", thingName="lamp", principal=arn, thingPrincipalType="EXCLUSIVE_THING")
+    assert await iot.call("ListThingPrincipals", thingName="lamp") == {"principals": [arn]}
+    assert await iot.call("ListPrincipalThings", principal=arn) == {"things": ["lamp"]}
+    type_ = {"thingPrincipalType": "EXCLUSIVE_THING"}
+    assert await iot.call("ListThingPrincipalsV2", thingName="lamp", **type_) == {
+        "thingPrincipalObjects": [{"principal": arn, **type_}]
+    }
+    assert await iot.call("ListPrincipalThingsV2", principal=arn) == {
+        "principalThingObjects": [{"thingName": "lamp", **type_}]
+    }
+    other = {"thingPrincipalType": "NON_EXCLUSIVE_THING"}
+    assert await iot.call("ListPrincipalThingsV2", principal=arn, **other) == {"principalThingObjects": []}
+    await iot.call("DetachThingPrincipal", thingName="lamp", principal=arn)
+    assert await iot.call("ListThingPrincipals", thingName="lamp") == {"principals": []}
+
+
+async def test_thing_types(iot: Iot, clock: FakeClock) -> None:
+    properties = {"thingTypeDescription": "shines", "searchableAttributes": ["colour"]}
+    made = await iot.call("CreateThingType", thingTypeName="light", thingTypeProperties=properties, tags=[])
+    summary = {
+        "thingTypeName": "light",
+        "thingTypeArn": "arn:aws:iot:eu-west-1:123456789012:thingtype/light",
+        "thingTypeProperties": properties,
+        "thingTypeMetadata": {"deprecated": False, "creationDate": NOW},
+    }
+    described = await iot.call("DescribeThingType", thingTypeName="light")
+    assert described == {**summary, "thingTypeId": made["thingTypeId"]}
+    assert await iot.call("ListThingTypes", thingTypeName="light") == {"thingTypes": [summary]}
+    await iot.call("UpdateThingType", thingTypeName="light", thingTypeProperties={"thingTypeDescription": "glows"})
+    await iot.call("DeprecateThingType", thingTypeName="light")
+    metadata = (await iot.call("DescribeThingType", thingTypeName="light"))["thingTypeMetadata"]
+    assert metadata == {"deprecated": True, "deprecationDate": NOW, "creationDate": NOW}
+    await iot.call("DeprecateThingType", thingTypeName="light", undoDeprecate=True)
+    await iot.call("DeprecateThingType", thingTypeName="light")
+    await clock.advance(300)
+    assert await iot.call("DeleteThingType", thingTypeName="light") == {}
+
+
+async def test_certificates(iot: Iot) -> None:
+    made = await iot.call("CreateKeysAndCertificate")
+    id_ = made["certificateId"]
+    assert made["certificateArn"] == f"arn:aws:iot:eu-west-1:123456789012:cert/{id_}"
+    assert made["keyPair"]["PrivateKey"].startswith("-----BEGIN RSA PRIVATE KEY-----")
+    described = (await iot.call("DescribeCertificate", certificateId=id_))["certificateDescription"]
+    certificate = x509.load_pem_x509_certificate(made["certificatePem"].encode())
+    assert described.pop("generationId")
+    assert described == {
+        "certificateArn": made["certificateArn"],
+        "certificateId": id_,
+        "status": "INACTIVE",
+        "certificatePem": made["certificatePem"],
+        "certificateMode": "DEFAULT",
+        "ownedBy": "123456789012",
+        "creationDate": NOW,
+        "lastModifiedDate": NOW,
+        "customerVersion": 1,
+        "transferData": {},
+        "validity": {
+            "notBefore": certificate.not_valid_before_utc.timestamp(),
+            "notAfter": certificate.not_valid_after_utc.timestamp(),
+        },
+    }
+    await iot.call("UpdateCertificate", certificateId=id_, newStatus="ACTIVE")
+    [listed] = (await iot.call("ListCertificates", pageSize=1, ascendingOrder=True))["certificates"]
+    assert (listed["certificateId"], listed["status"], listed["creationDate"]) == (id_, "ACTIVE", NOW)
+    await iot.call("UpdateCertificate", certificateId=id_, newStatus="REVOKED")
+    assert await iot.call("DeleteCertificate", certificateId=id_, forceDelete=True) == {}
+    assert await iot.call("ListCertificates") == {"certificates": []}
+
+
+async def test_policies_and_their_versions(iot: Iot) -> None:
+    made = await iot.call("CreatePolicy", policyName="p", policyDocument=POLICY)
+    arn = "arn:aws:iot:eu-west-1:123456789012:policy/p"
+    assert made == {"policyName": "p", "policyArn": arn, "policyDocument": POLICY, "policyVersionId": "1"}
+    other = POLICY.replace("iot:*", "iot:Connect")
+    version = await iot.call("CreatePolicyVersion", policyName="p", policyDocument=other)
+    assert version == {
+        "policyArn": arn,
+        "policyDocument": other,
+        "policyVersionId": "2",
+        "isDefaultVersion": False,
+    }
+    got = await iot.call("GetPolicy", policyName="p")
+    assert (got["policyDocument"], got["defaultVersionId"], got["creationDate"]) == (POLICY, "1", NOW)
+    await iot.call("SetDefaultPolicyVersion", policyName="p", policyVersionId="2")
+    got = await iot.call("GetPolicyVersion", policyName="p", policyVersionId="2")
+    assert (got["policyDocument"], got["isDefaultVersion"], got["policyName"]) == (other, True, "p")
+    assert await iot.call("ListPolicyVersions", policyName="p") == {
+        "policyVersions": [
+            {"versionId": "2", "isDefaultVersion": True, "createDate": NOW},
+            {"versionId": "1", "isDefaultVersion": False, "createDate": NOW},
+        ]
+    }
+    await iot.call("DeletePolicyVersion", policyName="p", policyVersionId="1")
+    assert await iot.call("ListPolicies", ascendingOrder=True) == {"policies": [{"policyName": "p", "policyArn": arn}]}
+    assert await iot.call("DeletePolicy", policyName="p") == {}
+
+
+@pytest.mark.parametrize(
+    ("attach", "detach", "of_target", "targets", "target"),
+    [
+        ("AttachPolicy", "DetachPolicy", "ListAttachedPolicies", "ListTargetsForPolicy", "target"),
+        (
+            "AttachPrincipalPolicy",
+            "DetachPrincipalPolicy",
+            "ListPrincipalPolicies",
+            "ListPolicyPrincipals",
+            "principal",
+        ),
+    ],
+)
+async def test_targets_of_policies(
+    iot: Iot, certificate: Members, attach: str, detach: str, of_target: str, targets: str, target: str
+) -> None:
+    """The newer calls, and the older ones that say principal."""
+    whom = {target: certificate["certificateArn"]}
+    made = await iot.call("CreatePolicy", policyName="p", policyDocument=POLICY)
+    await iot.call(attach, policyName="p", **whom)
+    reference = {"policyName": "p", "policyArn": made["policyArn"]}
+    assert await iot.call(of_target, **whom) == {"policies": [reference]}
+    assert await iot.call(targets, policyName="p") == {f"{target}s": [certificate["certificateArn"]]}
+    await iot.call(detach, policyName="p", **whom)
+    assert await iot.call(of_target, **whom) == {"policies": []}
+
+
+@pytest.mark.parametrize(
+    ("name", "params", "code"),
+    [
+        ("DescribeThing", {"thingName": "x"}, "ResourceNotFoundException"),
+        ("CreateThing", {"thingName": "lamp", "thingTypeName": "x"}, "ResourceAlreadyExistsException"),
+        ("CreateThing", {"thingName": "new", "thingTypeName": "x"}, "ResourceNotFoundException"),
+        ("CreateThing", {"thingName": "a b"}, "InvalidRequestException"),
+        ("UpdateThing", {"thingName": "x"}, "ResourceNotFoundException"),
+        ("UpdateThing", {"thingName": "lamp", "expectedVersion": 7}, "VersionConflictException"),
+        ("DeleteThing", {"thingName": "lamp", "expectedVersion": 7}, "VersionConflictException"),
+        ("DeleteThing", {"thingName": "lamp"}, "InvalidRequestException"),
+        ("ListThings", {"nextToken": "x"}, "InvalidRequestException"),
+        ("AttachThingPrincipal", {"thingName": "lamp", "principal": "x"}, "InvalidRequestException"),
+        ("DetachThingPrincipal", {"thingName": "x", "principal": "CERT"}, "ResourceNotFoundException"),
+        ("ListThingPrincipals", {"thingName": "x"}, "ResourceNotFoundException"),
+        ("CreateThingType", {"thingTypeName": "a b"}, "InvalidRequestException"),
+        ("DescribeThingType", {"thingTypeName": "x"}, "ResourceNotFoundException"),
+        ("UpdateThingType", {"thingTypeName": "x"}, "ResourceNotFoundException"),
+        ("DeprecateThingType", {"thingTypeName": "x"}, "ResourceNotFoundException"),
+        ("DeleteThingType", {"thingTypeName": "x"}, "ResourceNotFoundException"),
+        ("CreateCertificateFromCsr", {"certificateSigningRequest": "x"}, "InvalidRequestException"),
+        ("DescribeCertificate", {"certificateId": NOBODY}, "ResourceNotFoundException"),
+        ("UpdateCertificate", {"certificateId": NOBODY, "newStatus": "ACTIVE"}, "ResourceNotFoundException"),
+        ("UpdateCertificate", {"certificateId": "ID", "newStatus": "PENDING_TRANSFER"}, "InvalidRequestException"),
+        ("DeleteCertificate", {"certificateId": NOBODY}, "ResourceNotFoundException"),
+        ("DeleteCertificate", {"certificateId": "ID"}, "CertificateStateException"),
+        ("CreatePolicy", {"policyName": "p", "policyDocument": POLICY}, "ResourceAlreadyExistsException"),
+        ("CreatePolicy", {"policyName": "q", "policyDocument": "{}"}, "MalformedPolicyException"),
+        ("GetPolicy", {"policyName": "x"}, "ResourceNotFoundException"),
+        ("DeletePolicy", {"policyName": "p"}, "DeleteConflictException"),
+        ("DeletePolicy", {"policyName": "x"}, "ResourceNotFoundException"),
+        ("CreatePolicyVersion", {"policyName": "p", "policyDocument": "{"}, "MalformedPolicyException"),
+        ("GetPolicyVersion", {"policyName": "p", "policyVersionId": "2"}, "ResourceNotFoundException"),
+        ("SetDefaultPolicyVersion", {"policyName": "p", "policyVersionId": "2"}, "ResourceNotFoundException"),
+        ("DeletePolicyVersion", {"policyName": "p", "policyVersionId": "1"}, "InvalidRequestException"),
+        ("AttachPolicy", {"policyName": "x", "target": "CERT"}, "ResourceNotFoundException"),
+        ("AttachPolicy", {"policyName": "p", "target": "x"}, "InvalidRequestException"),
+        ("DetachPolicy", {"policyName": "p", "target": "x"}, "InvalidRequestException"),
+        ("ListTargetsForPolicy", {"policyName": "x"}, "ResourceNotFoundException"),
+        ("ListPolicies", {"marker": "AAAA"}, "InvalidRequestException"),
+        ("DescribeEndpoint", {"endpointType": "iot:Nonsense"}, "InvalidRequestException"),
+        # what AWS has and Fogbank has not, by name
+        ("CreateThing", {"thingName": "new", "billingGroupName": "x"}, "NotImplementedException"),
+        ("CreateThingType", {"thingTypeName": "x", "tags": [{"Key": "k"}]}, "NotImplementedException"),
+        (
+            "CreateThingType",
+            {"thingTypeName": "x", "thingTypeProperties": {"mqtt5Configuration": {"propagatingAttributes": []}}},
+            "NotImplementedException",
+        ),
+        (
+            "CreatePolicy",
+            {"policyName": "q", "policyDocument": POLICY, "tags": [{"Key": "k"}]},
+            "NotImplementedException",
+        ),
+        ("ListPrincipalPolicies", {"principal": "CERT", "ascendingOrder": True}, "NotImplementedException"),
+        ("ListPolicyPrincipals", {"policyName": "p", "ascendingOrder": True}, "NotImplementedException"),
+        ("DescribeEndpoint", {"endpointType": "iot:CredentialProvider"}, "NotImplementedException"),
+        ("DescribeEndpoint", {"endpointType": "iot:Jobs"}, "NotImplementedException"),
+    ],
+)
+async def test_errors_are_those_of_the_model(
+    iot: Iot, certificate: Members, name: str, params: dict[str, Any], code: str
+) -> None:
+    arn = certificate["certificateArn"]
+    await iot.call("CreateThing", thingName="lamp")
+    await iot.call("AttachThingPrincipal", thingName="lamp", principal=arn)
+    await iot.call("CreatePolicy", policyName="p", policyDocument=POLICY)
+    await iot.call("AttachPolicy", policyName="p", target=arn)
+    known = {"CERT": arn, "ID": certificate["certificateId"]}
+    asked = {key: known.get(value, value) if isinstance(value, str) else value for key, value in params.items()}
+    assert await iot.refused(name, **asked) == code
+
+
+@pytest.mark.parametrize("type_", [{}, {"endpointType": "iot:Data"}, {"endpointType": "iot:Data-ATS"}])
+async def test_the_endpoint_is_a_host_name_as_the_device_sdks_want_it(iot: Iot, type_: dict[str, str]) -> None:
+    assert await iot.call("DescribeEndpoint", **type_) == {"endpointAddress": "broker.example"}
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "address"),
+    [
+        ("localhost", 8883, "localhost"),
+        ("localhost", 443, "localhost"),
+        ("localhost", 40001, "localhost:40001"),
+        ("::1", 8883, "::1"),
+        ("::1", 40001, "[::1]:40001"),
+    ],
+)
+def test_a_port_that_the_sdks_do_not_guess_is_named(host: str, port: int, address: str) -> None:
+    assert Endpoint(host, port).address == address
+
+
+async def test_every_operation_is_in_the_model(iot: Iot, model: ServiceModel) -> None:
+    assert {name for _, name in iot.handlers} <= set(model.operation_names)
+    assert len(iot.handlers) == 41
