@@ -1,0 +1,31 @@
+"""AWS IoT SQL: `parse` a statement, `compile_statement` it once, `evaluate` the query on any number of events."""
+
+from fogbank.sql.coercion import render
+from fogbank.sql.errors import SqlError
+from fogbank.sql.event import CHANCE, Chance, Event, MqttProperties
+from fogbank.sql.explain import Explanation
+from fogbank.sql.nodes import Statement
+from fogbank.sql.parser import parse
+from fogbank.sql.query import Expression, Outcome, Query, compile_expression, compile_statement
+from fogbank.sql.values import UNDEFINED, Value
+from fogbank.sql.version import Version
+
+__all__ = [
+    "CHANCE",
+    "UNDEFINED",
+    "Chance",
+    "Event",
+    "Explanation",
+    "Expression",
+    "MqttProperties",
+    "Outcome",
+    "Query",
+    "SqlError",
+    "Statement",
+    "Value",
+    "Version",
+    "compile_expression",
+    "compile_statement",
+    "parse",
+    "render",
+]
