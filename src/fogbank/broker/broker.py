@@ -5,9 +5,10 @@ import uuid
 
 from fogbank.arns import Arns
 from fogbank.broker.authorizer import Authorizer
-from fogbank.broker.connection import Connection, Link, Peer, State
+from fogbank.broker.connection import Connection, Peer, State
 from fogbank.broker.flow import Flow, Scheduler
 from fogbank.broker.lifecycle import Lifecycle
+from fogbank.broker.line import Link
 from fogbank.broker.quotas import quotas
 from fogbank.broker.reasons import DisconnectReason
 from fogbank.broker.router import Router
@@ -42,14 +43,15 @@ class Broker:
         self._clock = clock
         self._sessions = Sessions(self.router, self.quotas, clock)
         self._lifecycle = Lifecycle(self.router, clock)
-        self._connections: set[Connection] = set()
+        self._by_client: dict[str, Connection] = {}
+        """The established connections."""
         self._by_principal: dict[str, set[Connection]] = {}
         self._changes = 0
         """How often rights have changed: a look-up that a change has overtaken is made again."""
         self._tasks = Tasks("broker")
 
     def __len__(self) -> int:
-        return len(self._connections)
+        return len(self._by_client)
 
     def start(self) -> None:
         """Begin to watch keep-alives and expiries."""
@@ -58,7 +60,7 @@ class Broker:
     async def close(self) -> None:
         """Disconnect everybody."""
         await self._tasks.close()
-        for connection in list(self._connections):
+        for connection in list(self._by_client.values()):
             connection.end(DisconnectReason.SERVER_INITIATED_DISCONNECT)
 
     def connect(self, link: Link, peer: Peer) -> Connection:
@@ -133,21 +135,23 @@ class Broker:
         self._lifecycle.connect_failed(connection, client_id)
 
     def _accept(self, connection: Connection, connect: Connect, client_id: str) -> None:
-        earlier = self._sessions.connected(client_id)
+        earlier = self._by_client.get(client_id)
         if earlier is not None:  # [MQTT-3.1.4-2]
             earlier.end(DisconnectReason.DUPLICATE_CLIENTID, "another connection uses the client ID")
-        present = self._sessions.open(connection, client_id, clean=connect.clean_session)
+        session, present = self._sessions.open(
+            client_id, connection.line, connection.may_receive, clean=connect.clean_session
+        )
         connection.keep_alive = self._keep_alive(connect.keep_alive)
         connection.last_heard = self._clock.monotonic()
         if connect.will is not None:
             will = connect.will
             connection.will = Message(will.topic, will.payload, will.qos, will.retain, connection.origin, will=True)
-        self._connections.add(connection)
+        self._by_client[client_id] = connection
         self._by_principal.setdefault(connection.peer.identity.id, set()).add(connection)
         if self.trace.active:
             self.trace.emit("connect", "success", client_id=client_id, principal=connection.peer.identity.id)
-        self._lifecycle.connected(connection)
-        connection.established(present)
+        self._lifecycle.connected(connection, session)
+        connection.established(session, present=present)
 
     def _keep_alive(self, asked: int) -> int:
         shortest, longest, default = self.quotas.keep_alive
@@ -157,25 +161,26 @@ class Broker:
 
     def disconnected(self, connection: Connection, reason: DisconnectReason) -> None:
         """An established connection has ended."""
-        self._connections.discard(connection)
+        session = connection.session
+        del self._by_client[session.client_id]
         principal = connection.peer.identity.id
         of_principal = self._by_principal.get(principal)
         if of_principal is not None:
             of_principal.discard(connection)
             if not of_principal:
                 del self._by_principal[principal]
-        self._sessions.close(connection.session)
+        self._sessions.close(session)
         will, connection.will = connection.will, None
         if will is not None:  # [MQTT-3.1.2-8]
             self.router.deliver(will)
-        self._lifecycle.disconnected(connection, reason)
+        self._lifecycle.disconnected(connection, session, reason)
 
     async def _sweep(self) -> None:
         sweeps = 0
         while True:
             await self._clock.sleep(SWEEP)
             now = self._clock.monotonic()
-            for connection in list(self._connections):
+            for connection in list(self._by_client.values()):
                 if connection.heard:
                     connection.heard = False
                     connection.last_heard = now

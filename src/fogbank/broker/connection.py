@@ -11,11 +11,12 @@ While ACCEPTING the broker looks up rights and sessions, which takes awaits; wha
 
 import enum
 import logging
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from fogbank.broker.authorizer import Authorizer
-from fogbank.broker.flow import HIGH_QUEUE, HIGH_WATER, LOW_WATER, MAX_BACKLOG, Flow, Timer
+from fogbank.broker.flow import Flow, Timer
 from fogbank.broker.ingest import feed
+from fogbank.broker.line import Line, Link
 from fogbank.broker.quotas import Quotas
 from fogbank.broker.reasons import DisconnectReason, Refused
 from fogbank.broker.router import Route, Router
@@ -42,35 +43,12 @@ from fogbank.ports import Identity, PrincipalStore
 from fogbank.topics import InvalidTopic, check_filter, check_topic
 from fogbank.trace import Trace
 
-if TYPE_CHECKING:
-    from fogbank.broker.broker import Broker
-
 log = logging.getLogger(__name__)
 
 CONNECT_TIMEOUT = 10.0
 """Seconds within which a new connection must have sent its CONNECT. (3.1)"""
-CLOSE_TIMEOUT = 5.0
-"""Seconds that a closing connection gets to take what is still to be written."""
 MAX_ROUTES = 1024
 """Topics whose authorisation and route one connection remembers."""
-
-
-class Link(Protocol):
-    """The way to the peer: an asyncio transport, or a list in a test."""
-
-    def write(self, data: bytes | bytearray) -> object: ...
-
-    def close(self) -> object: ...
-
-    def abort(self) -> object: ...
-
-    def pause_reading(self) -> object: ...
-
-    def resume_reading(self) -> object: ...
-
-    def get_write_buffer_size(self) -> int: ...
-
-    def set_write_buffer_limits(self, high: int, low: int) -> object: ...
 
 
 class Peer(Protocol):
@@ -86,6 +64,23 @@ class Peer(Protocol):
     def ip(self) -> str | None: ...
 
 
+class Host(Protocol):
+    """Whoever keeps the connections: the broker."""
+
+    flow: Flow
+    router: Router
+    trace: Trace
+    quotas: Quotas
+
+    def admit(self, connection: "Connection", connect: Connect) -> None:
+        """Decide on CONNECT, at once or later, by `established` or `refuse`."""
+        ...
+
+    def disconnected(self, connection: "Connection", reason: DisconnectReason) -> None:
+        """An established connection has ended."""
+        ...
+
+
 class State(enum.Enum):
     """See the module's text."""
 
@@ -99,23 +94,17 @@ class Connection:
     """A client's connection, from its first byte to its last."""
 
     __slots__ = (
-        "_blocked_by_link",
-        "_blocked_by_queue",
-        "_broker",
         "_deadline",
-        "_held",
-        "_link",
-        "_out",
+        "_host",
         "_partial",
         "_routes",
-        "_written",
         "authorizer",
-        "choked",
         "flow",
         "heard",
         "is_connected",
         "keep_alive",
         "last_heard",
+        "line",
         "missing",
         "origin",
         "peer",
@@ -130,36 +119,30 @@ class Connection:
     authorizer: Authorizer
     session: Session
 
-    def __init__(self, broker: "Broker", link: Link, peer: Peer) -> None:
-        self._broker = broker
-        self._link = link
+    def __init__(self, host: Host, link: Link, peer: Peer) -> None:
+        self._host = host
         self.peer = peer
-        self.flow: Flow = broker.flow
-        self.router: Router = broker.router
-        self.trace: Trace = broker.trace
-        self.quotas: Quotas = broker.quotas
+        self.flow = host.flow
+        self.router = host.router
+        self.trace = host.trace
+        self.quotas = host.quotas
+        self.line = Line(link, host.flow)
         self.state = State.WAITING
         self.is_connected = False
-        self._out: list[bytes | bytearray] = []
         self._routes: dict[bytes, Route] = {}
         """Topics this connection may publish to."""
         self._partial: list[bytes] = []
         """Chunks that do not make a whole packet yet."""
         self.missing = 0
         """Bytes that are missing for the packet in `_partial`; 0 where nothing is kept."""
-        self._written = 0
-        self._held = 0
-        self._blocked_by_link = False
-        self._blocked_by_queue = False
-        self.choked = False
         self.heard = True
+        """Whether anything has come since the last look at keep-alives."""
         self.last_heard = 0.0
         self.keep_alive = 0
         """Seconds; 0 where the client need not be heard."""
         self.will: Message | None = None
         self.origin = Origin(peer.identity.id, None, peer.ip)
         self._deadline: Timer | None = self.flow.later(CONNECT_TIMEOUT, self._connect_overdue)
-        link.set_write_buffer_limits(HIGH_WATER, LOW_WATER)
 
     def __repr__(self) -> str:
         return f"client {self.origin.client_id!r} at {self.peer.ip}"
@@ -216,19 +199,20 @@ class Connection:
             return
         self._partial = [data[body + length :]]
         self.state = State.ACCEPTING
-        self.hold()
-        self._broker.admit(self, connect)
+        self.line.hold()
+        self._host.admit(self, connect)
 
-    def established(self, session_present: bool) -> None:
-        """The broker has admitted the client: answer, and go on with what it has sent meanwhile."""
+    def established(self, session: Session, *, present: bool) -> None:
+        """The client is admitted: answer, and go on with what it has sent meanwhile."""
         self._cancel_deadline()
+        self.session = session
         self.state = State.CONNECTED
         self.is_connected = True
-        self.write(Connack(session_present=session_present).encode())
+        self.line.write(Connack(session_present=present).encode())
         self.session.resume()
         rest = b"".join(self._partial)
         self._partial.clear()
-        self.let_go()
+        self.line.let_go()
         if rest:
             feed(self, rest)
 
@@ -248,7 +232,7 @@ class Connection:
                 self._unsubscribe(Unsubscribe.decode(body))
             case PacketType.PINGREQ:
                 check_empty(packet_type, body)
-                self.write(PINGRESP)
+                self.line.write(PINGRESP)
             case PacketType.DISCONNECT:
                 check_empty(packet_type, body)
                 self.will = None  # [MQTT-3.14.4-3]
@@ -269,12 +253,13 @@ class Connection:
         route = self.route(publish.topic.encode())
         if publish.retain:
             self._allow(self.authorizer.retain(publish.topic), "publish", publish.topic)
+            log.warning("%r: retained messages are not kept yet: %r reaches who subscribes now", self, publish.topic)
         message = Message(publish.topic, publish.payload, publish.qos, publish.retain, self.origin)
         self.router.deliver(message)
         if publish.qos:
-            self.write(Puback(publish.packet_id).encode())
+            self.line.write(Puback(publish.packet_id).encode())
         if self.flow.blocked:
-            self.flow.hold_back(self, route.sessions)
+            self.flow.hold_back(self.line, [session.line for session in route.sessions])
         if self.trace.active:
             self.trace_publish(publish.topic, 1)
 
@@ -285,7 +270,7 @@ class Connection:
             log.warning(
                 "%r: SUBSCRIBE with %d filters, %d are allowed", self, len(codes), self.quotas.filters_per_subscribe
             )
-        self.write(Suback(packet.packet_id, tuple(codes)).encode())
+        self.line.write(Suback(packet.packet_id, tuple(codes)).encode())
 
     def _grant(self, filter_: str, qos: int) -> int:
         """Subscribe to one filter: the quality of service granted, or FAILURE."""
@@ -330,7 +315,7 @@ class Connection:
         for filter_ in packet.filters:
             if self.session.subscriptions.pop(filter_, None) is not None:
                 self.router.unsubscribe_session(filter_, self.session)
-        self.write(Unsuback(packet.packet_id).encode())
+        self.line.write(Unsuback(packet.packet_id).encode())
 
     # --- rights ---
 
@@ -374,68 +359,6 @@ class Connection:
         self._routes.clear()
         self.router.touch_all()
 
-    # --- bytes out ---
-
-    def write(self, data: bytes | bytearray) -> None:
-        """Send at the end of this tick."""
-        out = self._out
-        if not out:
-            self.flow.dirty(self)
-        out.append(data)
-
-    def flush(self) -> None:
-        """Write all that has gathered, in one piece."""
-        out = self._out
-        if out:
-            data = out[0] if len(out) == 1 else b"".join(out)
-            out.clear()
-            self._written += len(data)
-            self._link.write(data)
-            if self._blocked_by_link and self._link.get_write_buffer_size() > MAX_BACKLOG:
-                self.choked = True
-
-    def taken(self) -> int:
-        """Bytes that the peer has taken so far."""
-        return self._written - self._link.get_write_buffer_size()
-
-    # --- back-pressure ---
-
-    def pause_writing(self) -> None:
-        """The link's buffer is above its high-water mark."""
-        self._blocked_by_link = True
-        self.flow.block(self)
-
-    def resume_writing(self) -> None:
-        """The link's buffer is below its low-water mark."""
-        self._blocked_by_link = self.choked = False
-        self._unblock()
-
-    def queue_grown(self, length: int) -> None:
-        """So many QoS 1 messages wait for the client's acknowledgements."""
-        if length > HIGH_QUEUE and not self._blocked_by_queue:
-            self._blocked_by_queue = True
-            self.flow.block(self)
-
-    def queue_drained(self) -> None:
-        if self._blocked_by_queue:
-            self._blocked_by_queue = False
-            self._unblock()
-
-    def _unblock(self) -> None:
-        if not (self._blocked_by_link or self._blocked_by_queue):
-            self.flow.release(self)
-
-    def hold(self) -> None:
-        """Stop reading from the peer; each hold needs its `let_go`."""
-        self._held += 1
-        if self._held == 1:
-            self._link.pause_reading()
-
-    def let_go(self) -> None:
-        self._held -= 1
-        if not self._held and self.state is not State.CLOSED:
-            self._link.resume_reading()
-
     # --- the end ---
 
     def fail(self, violation: ProtocolViolation) -> None:
@@ -444,7 +367,7 @@ class Connection:
 
     def refuse(self, code: ReturnCode, why: str) -> None:
         """Answer CONNECT with a refusal and close. [MQTT-3.2.2-5]"""
-        self._link.write(Connack(code).encode())
+        self.line.write(Connack(code).encode())
         self.end(
             DisconnectReason.AUTH_ERROR if code is ReturnCode.NOT_AUTHORIZED else DisconnectReason.CLIENT_ERROR, why
         )
@@ -460,19 +383,16 @@ class Connection:
         if why:
             log.warning("%r: disconnected (%s): %s", self, reason.value, why)
         was_connected = self.is_connected
-        self.flush()
         self.state = State.CLOSED
         self.is_connected = False
         self._cancel_deadline()
         self._partial.clear()
         self._routes.clear()
-        self.flow.release(self)
-        self._link.close()
-        self.flow.later(CLOSE_TIMEOUT, self._link.abort)
+        self.line.close()
         if self.trace.active:
             self._trace("disconnect", "success", "", why or reason.value)
         if was_connected:
-            self._broker.disconnected(self, reason)
+            self._host.disconnected(self, reason)
 
     def _connect_overdue(self) -> None:
         if self.state is State.WAITING:

@@ -109,7 +109,7 @@ def _publish_at_most_once(connection: "Connection", data: bytes, position: int, 
         for session in route.sessions:
             session.send_at_most_once(run, count)
         if connection.flow.blocked:
-            connection.flow.hold_back(connection, route.sessions)
+            connection.flow.hold_back(connection.line, [session.line for session in route.sessions])
     if route.handlers:
         offset = topic_end - position
         payloads = [data[start + offset : start + size] for start in range(position, run_end, size)]
@@ -141,9 +141,9 @@ def _publish_at_least_once(connection: "Connection", data: bytes, position: int,
             session.send_at_most_once(frames, run.count)
     if route.handlers:
         _hand_over(connection, route, run.payloads(), 1)
-    connection.write(run.acknowledgements())
+    connection.line.write(run.acknowledgements())
     if connection.flow.blocked:
-        connection.flow.hold_back(connection, route.sessions)
+        connection.flow.hold_back(connection.line, [session.line for session in route.sessions])
     if connection.trace.active:
         connection.trace_publish(route.topic, run.count)
     return run_end

@@ -10,6 +10,7 @@ import msgspec
 from fogbank.broker.connection import Connection
 from fogbank.broker.reasons import DisconnectReason
 from fogbank.broker.router import Router
+from fogbank.broker.session import Session
 from fogbank.clock import Clock, milliseconds
 from fogbank.message import Message
 
@@ -31,9 +32,9 @@ class Lifecycle:
         self._clock = clock
         self._versions: dict[str, _Version] = {}
 
-    def connected(self, connection: Connection) -> None:
+    def connected(self, connection: Connection, session: Session) -> None:
         """The connection has been accepted."""
-        client_id = connection.session.client_id
+        client_id = session.client_id
         version = self._versions.get(client_id)
         if version is None:
             self._versions[client_id] = _Version(0)
@@ -41,14 +42,14 @@ class Lifecycle:
             version.number += 1
             version.gone_at = None
         address = {"ipAddress": connection.peer.ip}
-        self._publish("connected", client_id, self._of(connection) | address | self._version(client_id))
+        self._publish("connected", client_id, self._of(connection, session) | address | self._version(client_id))
 
-    def disconnected(self, connection: Connection, reason: DisconnectReason) -> None:
+    def disconnected(self, connection: Connection, session: Session, reason: DisconnectReason) -> None:
         """An accepted connection has ended; its version number is that of its connect."""
-        client_id = connection.session.client_id
+        client_id = session.client_id
         initiated = reason is DisconnectReason.CLIENT_INITIATED_DISCONNECT
         ending = {"clientInitiatedDisconnect": initiated, "disconnectReason": reason.value}
-        self._publish("disconnected", client_id, self._of(connection) | ending | self._version(client_id))
+        self._publish("disconnected", client_id, self._of(connection, session) | ending | self._version(client_id))
         if (version := self._versions.get(client_id)) is not None:
             version.gone_at = self._clock.monotonic()
 
@@ -72,9 +73,9 @@ class Lifecycle:
             del self._versions[client_id]
 
     @staticmethod
-    def _of(connection: Connection) -> dict[str, Any]:
+    def _of(connection: Connection, session: Session) -> dict[str, Any]:
         event: dict[str, Any] = {
-            "sessionIdentifier": connection.session.id,
+            "sessionIdentifier": session.id,
             "principalIdentifier": connection.peer.identity.id,
         }
         thing = connection.authorizer.grant.thing

@@ -5,17 +5,13 @@ are computed once and kept; a change of a subscription makes just the routes it 
 so that connections may hold on to routes and need one comparison to know that they still hold.
 """
 
-from typing import TYPE_CHECKING
-
 from fogbank.broker.runs import Run
+from fogbank.broker.session import Session
 from fogbank.broker.subscriptions import SubscriptionTree, has_wildcard
 from fogbank.message import Message
 from fogbank.mqtt.packets import Publish
 from fogbank.ports import Subscriber
 from fogbank.trace import Trace
-
-if TYPE_CHECKING:
-    from fogbank.broker.session import Session
 
 MAX_ROUTES = 65_536
 """Cached routes; one more and the cache starts anew, so that a client inventing topics cannot grow it without end."""
@@ -57,11 +53,11 @@ class Router:
         self._handlers.remove(filter_, subscriber)
         self.touch(filter_)
 
-    def subscribe_session(self, filter_: str, session: "Session", qos: int) -> None:
+    def subscribe_session(self, filter_: str, session: Session, qos: int) -> None:
         self._sessions.add(filter_, session, qos)
         self.touch(filter_)
 
-    def unsubscribe_session(self, filter_: str, session: "Session") -> None:
+    def unsubscribe_session(self, filter_: str, session: Session) -> None:
         self._sessions.remove(filter_, session)
         self.touch(filter_)
 

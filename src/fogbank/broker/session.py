@@ -5,14 +5,14 @@ Its subscriptions, the QoS 1 messages it has not acknowledged, and those that wa
 
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from fogbank.broker.inflight import Inflight
+from fogbank.broker.line import Line
 from fogbank.broker.quotas import Quotas
 from fogbank.broker.runs import Run
 
-if TYPE_CHECKING:
-    from fogbank.broker.connection import Connection
+Wanted = Callable[[str], bool]
+"""Decides on a topic."""
 
 
 class Session:
@@ -22,15 +22,16 @@ class Session:
         "_quotas",
         "clean",
         "client_id",
-        "connection",
         "disconnected_at",
         "dropped",
         "id",
         "inflight",
+        "line",
         "queue",
         "queued",
         "queued_bytes",
         "subscriptions",
+        "wanted",
     )
 
     def __init__(self, client_id: str, *, clean: bool, id_: str, quotas: Quotas) -> None:
@@ -38,9 +39,12 @@ class Session:
         self.clean = clean
         self.id = id_
         """The sessionIdentifier of lifecycle events."""
-        self.connection: Connection | None = None
+        self.line: Line | None = None
+        """The way to the client, while it is connected."""
+        self.wanted: Wanted | None = None
+        """Whether policies allow a topic's messages to reach the client, while it is connected."""
         self.disconnected_at = 0.0
-        """On the monotonic clock, while there is no connection."""
+        """On the monotonic clock, while it is not."""
         self.subscriptions: dict[str, int] = {}
         self.inflight = Inflight()
         self.queue: deque[Run] = deque()
@@ -53,30 +57,30 @@ class Session:
 
     def may_receive(self, topic: str) -> bool:
         """Whether policies allow `iot:Receive`; while offline that is left to the moment of delivery."""
-        return self.connection is None or self.connection.may_receive(topic)
+        return self.wanted is None or self.wanted(topic)
 
     def send_at_most_once(self, frames: bytes, count: int = 1) -> None:
         """Send whole PUBLISH packets of QoS 0; they are lost where the client is away or cannot keep up."""
-        connection = self.connection
-        if connection is None:
+        line = self.line
+        if line is None:
             return
-        if connection.choked:
+        if line.choked:
             self.dropped += count
             return
-        connection.write(frames)
+        line.write(frames)
 
     def send_at_least_once(self, run: Run) -> None:
         """Send messages of QoS 1, or let them wait their turn."""
-        connection = self.connection
-        if connection is not None and not self.queue:
+        line = self.line
+        if line is not None and not self.queue:
             room = self._quotas.inflight - self.inflight.count
             if run.count <= room:
-                connection.write(self.inflight.send(run))
+                line.write(self.inflight.send(run))
                 return
         self._enqueue(run)
-        if connection is not None:
+        if line is not None:
             self.pump()
-            connection.queue_grown(self.queued)
+            line.queue_grown(self.queued)
 
     def acknowledge(self, data: bytes, position: int) -> int:
         """Take the PUBACKs in `data` from `position` on, send what they make room for; where they end."""
@@ -87,8 +91,8 @@ class Session:
 
     def pump(self) -> None:
         """Send what waits, as far as the window of unacknowledged messages allows."""
-        connection = self.connection
-        if connection is None:
+        line = self.line
+        if line is None:
             return
         queue = self.queue
         room = self._quotas.inflight - self.inflight.count
@@ -100,20 +104,20 @@ class Session:
             room -= run.count
             self.queued -= run.count
             self.queued_bytes -= len(run.frames)
-            connection.write(self.inflight.send(run))
+            line.write(self.inflight.send(run))
         if not queue:
-            connection.queue_drained()
+            line.queue_drained()
 
     def resume(self) -> None:
         """Send again what was not acknowledged before the connection broke, then what came since. [MQTT-4.4.0-1]"""
-        connection = self.connection
-        if connection is None:
+        line = self.line
+        if line is None:
             return
         for run in self.inflight:
-            connection.write(run.repeated())
+            line.write(run.repeated())
         self.pump()
 
-    def keep(self, wanted: Callable[[str], bool]) -> None:
+    def keep(self, wanted: Wanted) -> None:
         """Of what waits, keep only the messages on `wanted` topics."""
         waiting = list(self.queue)
         self.queue.clear()

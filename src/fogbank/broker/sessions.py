@@ -2,10 +2,10 @@
 
 import uuid
 
-from fogbank.broker.connection import Connection
+from fogbank.broker.line import Line
 from fogbank.broker.quotas import Quotas
 from fogbank.broker.router import Router
-from fogbank.broker.session import Session
+from fogbank.broker.session import Session, Wanted
 from fogbank.clock import Clock
 
 
@@ -18,13 +18,8 @@ class Sessions:
         self._clock = clock
         self._by_client: dict[str, Session] = {}
 
-    def connected(self, client_id: str) -> Connection | None:
-        """The live connection of a client ID."""
-        session = self._by_client.get(client_id)
-        return None if session is None else session.connection
-
-    def open(self, connection: Connection, client_id: str, *, clean: bool) -> bool:
-        """Give `connection` its session; whether one was present already.
+    def open(self, client_id: str, line: Line, wanted: Wanted, *, clean: bool) -> tuple[Session, bool]:
+        """The session of a client that has connected, and whether it was present already.
 
         The client's earlier connection must have been ended. A clean session neither finds an earlier one nor leaves
         one behind. [MQTT-3.1.2-6] [MQTT-3.2.2-2]
@@ -37,16 +32,15 @@ class Sessions:
         if session is None:
             session = Session(client_id, clean=clean, id_=str(uuid.uuid4()), quotas=self._quotas)
             self._by_client[client_id] = session
-        connection.session = session
-        session.connection = connection
+        session.line, session.wanted = line, wanted
         if present:
-            session.keep(connection.may_receive)  # rights may have changed while the client was away
+            session.keep(wanted)  # rights may have changed while the client was away
             self._touch(session)
-        return present
+        return session, present
 
     def close(self, session: Session) -> None:
         """The connection is gone: a clean session ends with it, a persistent one waits."""
-        session.connection = None
+        session.line = session.wanted = None
         session.disconnected_at = self._clock.monotonic()
         if session.clean:
             self.discard(session)
@@ -63,7 +57,7 @@ class Sessions:
         """End the sessions that have been away for too long."""
         oldest = self._clock.monotonic() - self._quotas.session_expiry
         for session in list(self._by_client.values()):
-            if session.connection is None and session.disconnected_at < oldest:
+            if session.line is None and session.disconnected_at < oldest:
                 self.discard(session)
 
     def __len__(self) -> int:

@@ -69,10 +69,10 @@ class MemoryLink:
         size = self.get_write_buffer_size()
         if not self._paused and size > high:
             self._paused = True
-            self.connection.pause_writing()
+            self.connection.line.pause_writing()
         elif self._paused and size <= low:
             self._paused = False
-            self.connection.resume_writing()
+            self.connection.line.resume_writing()
 
 
 class Device:

@@ -16,8 +16,8 @@ class MqttLink(asyncio.Protocol):
     def __init__(self, broker: Broker, transport: asyncio.Transport, peer: Peer) -> None:
         self._connection = broker.connect(transport, peer)
         self.data_received = self._connection.receive  # type: ignore[method-assign]
-        self.pause_writing = self._connection.pause_writing  # type: ignore[method-assign]
-        self.resume_writing = self._connection.resume_writing  # type: ignore[method-assign]
+        self.pause_writing = self._connection.line.pause_writing  # type: ignore[method-assign]
+        self.resume_writing = self._connection.line.resume_writing  # type: ignore[method-assign]
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._connection.lost()
