@@ -89,9 +89,9 @@ class _ReadyFile(msgspec.Struct, frozen=True):
 
 
 def default_command() -> list[str]:
-    """`fogbank up` of the environment this runs in."""
+    """`fogbank up` of the environment this runs in, its limits lifted as Mosquitto's are."""
     beside = Path(sys.executable).with_name("fogbank")
-    return [str(beside) if beside.exists() else "fogbank", "up"]
+    return [str(beside) if beside.exists() else "fogbank", "up", "--limits", "open"]
 
 
 @contextlib.contextmanager
