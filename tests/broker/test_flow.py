@@ -126,3 +126,38 @@ async def test_the_queue_of_a_session_is_bounded(device: MakeDevice, broker: Bro
         back.send(b"".join(Puback(packet.packet_id).encode() for packet in messages))
     assert payloads == [b"%05d" % n for n in range(10_000)]
     assert (session.queued, session.queued_bytes) == (0, 0)
+
+
+async def test_a_peer_that_never_reads_its_answers_is_not_read_either(device: MakeDevice) -> None:
+    """Acknowledgements cannot be dropped, so what asks for them must wait."""
+    one = await device().accepted()
+    one.link.drain(room=0)
+    packets = Publish("nobody", b"", 1, packet_id=1).encode() * 50_000
+    for _ in range(flow.MAX_BACKLOG // 200_000 + 2):
+        if is_held_back(one):
+            break
+        one.connection.receive(packets)
+        await asyncio.sleep(0)
+    assert is_held_back(one)
+    assert one.link.get_write_buffer_size() < flow.MAX_BACKLOG + 4 * 50_000 + 1
+    one.link.drain()
+    assert not is_held_back(one)
+
+
+async def test_messages_of_qos_1_wait_for_a_receiver_that_does_not_read(
+    device: MakeDevice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are neither dropped as those of QoS 0 nor written beyond measure; when it reads again, all arrive."""
+    monkeypatch.setattr(flow, "PATIENCE", 0.0)
+    sender, receiver = await pair(device, 1)
+    receiver.link.drain(room=0)
+    for number in range(60):
+        sender.send(Publish("a", BLOCK + b"%d" % number, 1, packet_id=1))
+        await sender.take()
+    assert receiver.link.get_write_buffer_size() < flow.HIGH_WATER + 3 * len(BLOCK)
+    receiver.link.drain()
+    numbers: list[int] = []
+    while messages := await receiver.messages():
+        numbers += [int(packet.payload[len(BLOCK) :]) for packet in messages]
+        receiver.send(b"".join(Puback(packet.packet_id).encode() for packet in messages))
+    assert numbers == list(range(60))

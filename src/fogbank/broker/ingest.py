@@ -87,9 +87,11 @@ def _topic_end(data: bytes, body: int, stop: int) -> int:
 
 def _run_end(data: bytes, position: int, topic_end: int, stop: int) -> int:
     """Where the run of packets ends that have the length and the topic of the one at `position`."""
-    prefix = data[position:topic_end]
     size = stop - position
     last = len(data) - size
+    if stop > last:
+        return stop
+    prefix = data[position:topic_end]
     starts = data.startswith
     while stop <= last and starts(prefix, stop):
         stop += size

@@ -3,6 +3,7 @@
 See `flow` for the rules that lines follow among one another.
 """
 
+from collections.abc import Callable
 from typing import Protocol
 
 from fogbank.broker.flow import HIGH_QUEUE, HIGH_WATER, LOW_WATER, MAX_BACKLOG, Flow
@@ -33,7 +34,6 @@ class Line:
     """A link with the broker's flow control on both of its directions."""
 
     __slots__ = (
-        "_blocked_by_link",
         "_blocked_by_queue",
         "_closed",
         "_flow",
@@ -42,6 +42,8 @@ class Line:
         "_out",
         "_written",
         "choked",
+        "full",
+        "on_room",
     )
 
     def __init__(self, link: Link, flow: Flow) -> None:
@@ -51,8 +53,11 @@ class Line:
         self._written = 0
         self._holds = 0
         self._closed = False
-        self._blocked_by_link = False
         self._blocked_by_queue = False
+        self.full = False
+        """Whether the link's buffer is above its high-water mark: QoS 1 messages wait, for they are not to be lost."""
+        self.on_room: Callable[[], None] | None = None
+        """Called when it is not full any more."""
         self.choked = False
         """Whether the peer is so far behind that QoS 0 messages to it are dropped."""
         link.set_write_buffer_limits(HIGH_WATER, LOW_WATER)
@@ -74,7 +79,7 @@ class Line:
             out.clear()
             self._written += len(data)
             self._link.write(data)
-            if self._blocked_by_link and not self.choked and self._link.get_write_buffer_size() > MAX_BACKLOG:
+            if self.full and not self.choked and self._link.get_write_buffer_size() > MAX_BACKLOG:
                 self.choked = True
                 self.hold()  # or a peer that sends on and never reads the answers would fill the memory with them
 
@@ -84,12 +89,12 @@ class Line:
 
     def pause_writing(self) -> None:
         """The link's buffer is above its high-water mark. (asyncio.Protocol)"""
-        self._blocked_by_link = True
+        self.full = True
         self._flow.block(self)
 
     def resume_writing(self) -> None:
         """The link's buffer is below its low-water mark. (asyncio.Protocol)"""
-        self._blocked_by_link = False
+        self.full = False
         if self.choked:
             self.choked = False
             self.let_go()
@@ -108,7 +113,7 @@ class Line:
             self._unblock()
 
     def _unblock(self) -> None:
-        if not (self._blocked_by_link or self._blocked_by_queue):
+        if not (self.full or self._blocked_by_queue):
             self._flow.release(self)
 
     # --- reading ---

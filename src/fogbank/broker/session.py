@@ -6,6 +6,7 @@ Its subscriptions, the QoS 1 messages it has not acknowledged, and those that wa
 from collections import deque
 from collections.abc import Callable
 
+from fogbank.broker.flow import HIGH_WATER
 from fogbank.broker.inflight import Inflight
 from fogbank.broker.line import Line
 from fogbank.broker.quotas import Quotas
@@ -72,7 +73,7 @@ class Session:
     def send_at_least_once(self, run: Run) -> None:
         """Send messages of QoS 1, or let them wait their turn."""
         line = self.line
-        if line is not None and not self.queue:
+        if line is not None and not self.queue and not line.full:
             room = self._quotas.inflight - self.inflight.count
             if run.count <= room:
                 line.write(self.inflight.send(run))
@@ -90,13 +91,17 @@ class Session:
         return position
 
     def pump(self) -> None:
-        """Send what waits, as far as the window of unacknowledged messages allows."""
+        """Send what waits, as far as the window of unacknowledged messages and the line allow.
+
+        What is sent at a time is bounded: its acknowledgements come back here.
+        """
         line = self.line
-        if line is None:
+        if line is None or line.full:
             return
         queue = self.queue
         room = self._quotas.inflight - self.inflight.count
-        while queue and room > 0:
+        sent = 0
+        while queue and room > 0 and sent < HIGH_WATER:
             run = queue.popleft()
             if run.count > room:
                 queue.appendleft(run.after(room))
@@ -104,6 +109,7 @@ class Session:
             room -= run.count
             self.queued -= run.count
             self.queued_bytes -= len(run.frames)
+            sent += len(run.frames)
             line.write(self.inflight.send(run))
         if not queue:
             line.queue_drained()

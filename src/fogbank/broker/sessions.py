@@ -33,6 +33,7 @@ class Sessions:
             session = Session(client_id, clean=clean, id_=str(uuid.uuid4()), quotas=self._quotas)
             self._by_client[client_id] = session
         session.line, session.wanted = line, wanted
+        line.on_room = session.pump
         if present:
             session.keep(wanted)  # rights may have changed while the client was away
             self._touch(session)
