@@ -1,1 +1,224 @@
-"""The composition root: the whole wiring on one screen."""
+"""The composition root: the whole wiring on one screen.
+
+`Platform` builds every service, introduces them to one another and opens the listeners; nothing else knows them all.
+Start goes from the ground up (storage, services, edges), close from the top down: first nobody comes in any more, then
+clients are sent away, then what is under way ends, and storage last, so that nothing acknowledged is lost.
+"""
+
+import asyncio
+import os
+from pathlib import Path
+from typing import Self
+
+import msgspec
+
+from fogbank.arns import Arns
+from fogbank.broker.broker import Broker
+from fogbank.clock import Clock, SystemClock
+from fogbank.functions.service import FunctionService
+from fogbank.gateway.iot_certificates import IotCertificatesApi
+from fogbank.gateway.iot_data import IotDataApi, by_policies
+from fogbank.gateway.iot_endpoint import Endpoint, IotEndpointApi
+from fogbank.gateway.iot_policies import IotPoliciesApi
+from fogbank.gateway.iot_rules import IotRulesApi
+from fogbank.gateway.iot_thing_types import IotThingTypesApi
+from fogbank.gateway.iot_things import IotThingsApi
+from fogbank.gateway.lambda_ import LambdaApi
+from fogbank.gateway.pipeline import Gateway
+from fogbank.identity.access_keys import AccessKeys
+from fogbank.registry.own_ca import OwnCa
+from fogbank.registry.registry import Registry
+from fogbank.registry.server_certificate import server_names
+from fogbank.rules.engine import RuleEngine
+from fogbank.rules.service import TopicRules
+from fogbank.settings import AccessKey, Limits, Settings
+from fogbank.shadows.limits import ShadowLimits
+from fogbank.shadows.service import ShadowService
+from fogbank.shadows.subscriber import ShadowSubscriber
+from fogbank.storage import open_store
+from fogbank.trace import Trace
+from fogbank.transport.http import HttpServer
+from fogbank.transport.listener import Entrance, Listener
+from fogbank.transport.peer import PlainPrincipals
+from fogbank.transport.tls import server_context
+
+DRAIN = 10.0
+"""Seconds that rule actions under way have to finish on shutdown."""
+
+
+class Address(msgspec.Struct, frozen=True):
+    """Where a listener accepts."""
+
+    host: str
+    port: int
+
+
+class Ready(msgspec.Struct, frozen=True):
+    """What `--ready-file` holds: all that a client or a script needs to find its way in."""
+
+    pid: int
+    api: str
+    """The URL of the HTTP API, for AWS_ENDPOINT_URL."""
+    mqtts: Address
+    https: Address
+    wss: str | None
+    """The URL of MQTT over WebSocket; null while it is not served."""
+    plain_mqtt: Address | None
+    ca_file: str
+    region: str
+    account_id: str
+    access_key_id: str
+    secret_access_key: str
+    data_dir: str
+
+
+class Platform:
+    """A Fogbank instance in this process: `async with Platform(settings) as platform: ...`."""
+
+    def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
+        """Opens the data directory. Raises StorageError where that is not possible."""
+        self.settings = settings
+        self.clock = clock = clock or SystemClock()
+        self.arns = arns = Arns(settings.region, settings.account_id)
+        self.trace = trace = Trace(clock)
+        self._first_key = AccessKey("", "")
+        self._reach = "127.0.0.1" if settings.host in ("0.0.0.0", "::", "") else settings.host  # noqa: S104
+
+        self._store = open_store(settings.data_dir)
+        documents = self._store.documents
+        self._access_keys = AccessKeys(documents, clock)
+        self._ca = OwnCa(settings.data_dir / "ca", clock)
+        self.registry = Registry(documents, arns, clock, self._ca.devices)
+        self.broker = Broker(arns, settings.limits, clock, trace, asyncio.get_running_loop())
+        router = self.broker.router
+        shadow_limits = ShadowLimits.of(settings.limits)
+        self.shadows = ShadowService(documents, router, clock, trace, shadow_limits)
+        self._shadow_subscriber = ShadowSubscriber(self.shadows, trace, shadow_limits)
+        self.functions = FunctionService(
+            documents,
+            self._store.queue,
+            self._store.blobs,
+            arns,
+            clock,
+            trace,
+            settings.data_dir / "functions",
+            self._environment_variables,
+            private=(settings.data_dir,),
+        )
+        self.rules = RuleEngine(documents, router, router, self.functions, arns, clock, trace)
+        max_rules = None if settings.limits is Limits.OPEN else 1000
+        self._topic_rules = TopicRules(documents, self.rules, arns, clock, max_rules=max_rules)
+
+        principals = self.registry.principals
+        lambda_api = LambdaApi(self.functions, arns, lambda: self.api_url)
+        server = self._ca.server(server_names(settings.host))
+        self.ca_file: Path = server.ca
+        self._gateway = Gateway(
+            [
+                IotThingsApi(self.registry),
+                IotThingTypesApi(self.registry),
+                IotCertificatesApi(self.registry),
+                IotPoliciesApi(self.registry),
+                IotEndpointApi(self._endpoint),
+                IotRulesApi(self._topic_rules),
+                IotDataApi(self.shadows, router, by_policies(principals), arns, clock, self.broker.quotas),
+                lambda_api,
+            ],
+            arns=arns,
+            clock=clock,
+            access_keys=self._access_keys.get,
+            recheck=principals.recheck,
+            trace=trace,
+            ca=self.ca_file.read_bytes,
+            code=lambda_api.download,
+        )
+        self._http = HttpServer(self._gateway)
+        self._entrance = Entrance(self.broker, self._http.protocol, principals)
+        tls = self._entrance.tls(server_context(server.certificate, server.key))
+        self.api = Listener("the HTTP API", settings.host, settings.api_port, self._entrance.http())
+        self.mqtts = Listener("MQTT over TLS", settings.host, settings.mqtt_port, tls)
+        self.https = Listener("HTTPS", settings.host, settings.https_port, tls)
+        self.plain_mqtt: Listener | None = None
+        if settings.plain_mqtt_port is not None:
+            policy = None if settings.plain_policy is None else settings.plain_policy.read_text()
+            greeter = self._entrance.plain_mqtt(PlainPrincipals(policy))
+            self.plain_mqtt = Listener("plain MQTT", "127.0.0.1", settings.plain_mqtt_port, greeter)
+
+    @property
+    def _listeners(self) -> list[Listener]:
+        return [one for one in (self.api, self.mqtts, self.https, self.plain_mqtt) if one is not None]
+
+    @property
+    def api_url(self) -> str:
+        """Where the HTTP API is reached."""
+        return f"http://{f'[{self._reach}]' if ':' in self._reach else self._reach}:{self.api.port}"
+
+    async def start(self) -> Ready:
+        """Bring everything up; on return every listener accepts."""
+        self._first_key = await self._access_keys.ensure_first(self.settings.access_key)
+        self.registry.principals.watch(self.broker.principals_changed)
+        self.broker.start()
+        self.shadows.start()
+        self._shadow_subscriber.subscribe(self.broker.router)
+        await self.functions.load()
+        await self.rules.start()
+        for listener in self._listeners:
+            await listener.open()
+        await self.functions.resume()  # handlers of events accepted earlier find the API where it now is
+        return self.ready()
+
+    async def close(self) -> None:
+        """Shut down in order. What was acknowledged is on disk."""
+        for listener in self._listeners:
+            await listener.close()
+        self._gateway.close()
+        await self._entrance.close()
+        await self.broker.close()
+        await self._http.shutdown()
+        await self._topic_rules.close()
+        try:
+            await asyncio.wait_for(self.rules.drain(), DRAIN)
+        except TimeoutError:
+            pass  # a target that hangs does not keep the platform from ending
+        await self.rules.close()
+        await self.functions.close()
+        self._shadow_subscriber.unsubscribe(self.broker.router)
+        await self.shadows.close()
+        await self.registry.close()
+        await self._store.close()
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    def ready(self) -> Ready:
+        """Where everything is."""
+        plain = self.plain_mqtt
+        return Ready(
+            pid=os.getpid(),
+            api=self.api_url,
+            mqtts=Address(self._reach, self.mqtts.port),
+            https=Address(self._reach, self.https.port),
+            wss=None,
+            plain_mqtt=None if plain is None else Address(plain.host, plain.port),
+            ca_file=str(self.ca_file),
+            region=self.settings.region,
+            account_id=self.settings.account_id,
+            access_key_id=self._first_key.id,
+            secret_access_key=self._first_key.secret,
+            data_dir=str(self.settings.data_dir),
+        )
+
+    def _endpoint(self) -> Endpoint:
+        return Endpoint(self._reach, self.mqtts.port)
+
+    def _environment_variables(self) -> dict[str, str]:
+        """What functions are given to find the platform with."""
+        return {
+            "AWS_ENDPOINT_URL": self.api_url,
+            "AWS_ACCESS_KEY_ID": self._first_key.id,
+            "AWS_SECRET_ACCESS_KEY": self._first_key.secret,
+        }

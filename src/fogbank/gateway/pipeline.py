@@ -6,14 +6,16 @@ way and is translated once, by `errors`.
 
 from collections.abc import Awaitable, Callable, Iterable
 from email.utils import formatdate
+from functools import partial
 
 import msgspec
 
 from fogbank import __version__
 from fogbank.arns import Arns
 from fogbank.awswire.errors import UnknownOperation
-from fogbank.awswire.http import Response
+from fogbank.awswire.http import Response, parse_query
 from fogbank.clock import Clock
+from fogbank.errors import Forbidden
 from fogbank.gateway import body
 from fogbank.gateway.authentication import AccessKeys, Authenticator, Recheck
 from fogbank.gateway.dispatch import Dispatcher
@@ -40,9 +42,13 @@ class Gateway:
         access_keys: AccessKeys,
         recheck: Recheck | None = None,
         trace: Trace | None = None,
+        ca: Callable[[], bytes] | None = None,
+        code: Callable[[str], Awaitable[bytes | None]] | None = None,
     ) -> None:
         """`access_keys` finds the key of an ID; `recheck` is `PrincipalStore.recheck`, asked for each request of a
-        device. A device is known by the Identity that the transport leaves in the scope's state."""
+        device. A device is known by the Identity that the transport leaves in the scope's state. `ca` gives the
+        certificate (PEM) of the authority that clients trust; it is public, and served to whoever asks. `code` gives
+        the zip of a function for the token of a `Code.Location`, None where the token is not good."""
         self._clock = clock
         self._traces = None if trace is None else TraceStreams(trace)
         self._dispatcher = dispatcher = Dispatcher(apis)
@@ -62,6 +68,10 @@ class Gateway:
             ("GET", "/_fogbank/health"): self._health,
             ("GET", "/_fogbank/trace"): self._stream_trace,
         }
+        if ca is not None:
+            self._own["GET", "/_fogbank/ca.pem"] = partial(self._serve_ca, ca)
+        if code is not None:
+            self._own["GET", "/_fogbank/code"] = partial(self._serve_code, code)
         self._date = (0, b"")
 
     async def __call__(self, scope: AsgiMessage, receive: Receive, send: Send) -> None:
@@ -100,6 +110,16 @@ class Gateway:
     async def _health(self, exchange: Exchange, send: Send) -> None:
         document = msgspec.json.encode({"status": "ok", "version": __version__})
         await self._respond(exchange, Response(200, (("content-type", "application/json"),), document), send)
+
+    async def _serve_ca(self, ca: Callable[[], bytes], exchange: Exchange, send: Send) -> None:
+        await self._respond(exchange, Response(200, (("content-type", "application/x-pem-file"),), ca()), send)
+
+    async def _serve_code(self, code: Callable[[str], Awaitable[bytes | None]], exchange: Exchange, send: Send) -> None:
+        token = dict(parse_query(exchange.request.query)).get("token", "")
+        archive = await code(token)
+        if archive is None:
+            raise Forbidden("The address of this code has expired or was never given; ask GetFunction for a new one.")
+        await self._respond(exchange, Response(200, (("content-type", "application/zip"),), archive), send)
 
     async def _stream_trace(self, exchange: Exchange, send: Send) -> None:
         for step in (self._authenticator.claim, body.read, self._authenticator.authenticate):
