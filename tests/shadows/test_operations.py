@@ -138,3 +138,11 @@ def test_the_version_of_a_deleted_shadow_is_forgotten_after_48_hours() -> None:
     assert not is_forgotten(TOMBSTONE, TOMBSTONE.timestamp + TOMBSTONE_SECONDS - 1)
     assert is_forgotten(TOMBSTONE, TOMBSTONE.timestamp + TOMBSTONE_SECONDS)
     assert not is_forgotten(SHADOW, SHADOW.timestamp + TOMBSTONE_SECONDS)
+
+
+@pytest.mark.parametrize(("origin", "hops"), [(DEVICE, 0), (Origin(hops=3), 3), (None, 0)])
+def test_answers_are_as_many_hops_away_as_their_request(origin: Origin | None, hops: int) -> None:
+    """Else a rule on a shadow's answers that writes to the shadow would never be seen to loop."""
+    outcome = ask(Operation.UPDATE, b'{"state": {"desired": {"on": false}}}', origin=origin)
+    assert len(outcome.messages) == 3
+    assert {message.origin for message in outcome.messages} == {Origin(hops=hops)}

@@ -3,7 +3,7 @@
 import msgspec
 
 from fogbank.errors import Conflict, ResourceNotFound, ServiceError
-from fogbank.message import Message, Origin
+from fogbank.message import PLATFORM, Message, Origin
 from fogbank.shadows import answers, errors
 from fogbank.shadows.document import Shadow, updated
 from fogbank.shadows.limits import ShadowLimits
@@ -106,4 +106,6 @@ def _existing(request: Request, shadow: Shadow | None) -> Shadow:
 
 
 def _message(request: Request, kind: str, document: bytes) -> Message:
-    return Message(request.shadow.topic(request.operation, kind), document, qos=ANSWER_QOS)
+    """From the platform, but as many hops away from a device as the request was: rules may loop through a shadow."""
+    origin = PLATFORM if request.origin is None else Origin(hops=request.origin.hops)
+    return Message(request.shadow.topic(request.operation, kind), document, qos=ANSWER_QOS, origin=origin)
