@@ -1,0 +1,231 @@
+"""Every operation that is implemented, called by boto3 on a whole platform, each in a story that checks its effect.
+
+What an operation answers in detail is for the tests of its service. Here it is that nothing on the way (model, route,
+parser, validator, API module, service, serialiser, boto3's own parser) is missing for any of them: the test fails for
+an operation that no story calls.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from dev.coverage import implemented
+from tests.test_app import archive
+
+from fogbank.app import Platform
+from fogbank.clock import SystemClock
+from fogbank.settings import Settings
+
+POLICY = json.dumps({"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "iot:*", "Resource": "*"}})
+ROLE = "arn:aws:iam::123456789012:role/r"
+SQL = "SELECT * FROM 'a/b'"
+
+
+class ShiftedClock(SystemClock):
+    """The real time and some more: a thing type must have been deprecated for five minutes before it can go."""
+
+    def __init__(self) -> None:
+        self.shift = 0.0
+
+    def time(self) -> float:
+        return super().time() + self.shift
+
+
+class App:
+    """boto3 clients that remember which operations were called."""
+
+    def __init__(self, platform: Platform, clock: ShiftedClock) -> None:
+        self.clock = clock
+        self.called: set[tuple[str, str]] = set()
+        ready = platform.ready()
+        session = boto3.session.Session(
+            region_name=ready.region,
+            aws_access_key_id=ready.access_key_id,
+            aws_secret_access_key=ready.secret_access_key,
+        )
+        config = Config(retries={"max_attempts": 0})
+        self.iot, self.data, self.functions = (
+            session.client(service, endpoint_url=ready.api, config=config) for service in ("iot", "iot-data", "lambda")
+        )
+        for service, client in (("iot", self.iot), ("iot-data", self.data), ("lambda", self.functions)):
+            client.meta.events.register("before-call", self._remember(service))
+
+    def _remember(self, service: str) -> Callable[..., None]:
+        def remember(model: Any, **_: Any) -> None:
+            self.called.add((service, model.name))
+
+        return remember
+
+    def close(self) -> None:
+        for client in (self.iot, self.data, self.functions):
+            client.close()
+
+
+@pytest.fixture
+async def app(tmp_path: Path) -> AsyncIterator[App]:
+    clock = ShiftedClock()
+    async with Platform(Settings(data_dir=tmp_path, api_port=0, mqtt_port=0, https_port=0), clock) as platform:
+        app = App(platform, clock)
+        yield app
+        app.close()
+
+
+def things(app: App) -> None:
+    iot = app.iot
+    iot.create_thing_type(thingTypeName="bulb", thingTypeProperties={"thingTypeDescription": "shines"})
+    iot.update_thing_type(thingTypeName="bulb", thingTypeProperties={"thingTypeDescription": "glows"})
+    described = iot.describe_thing_type(thingTypeName="bulb")
+    assert described["thingTypeProperties"]["thingTypeDescription"] == "glows"
+    assert [one["thingTypeName"] for one in iot.list_thing_types()["thingTypes"]] == ["bulb"]
+    made = iot.create_thing(thingName="lamp", thingTypeName="bulb", attributePayload={"attributes": {"room": "hall"}})
+    assert made["thingArn"].endswith(":thing/lamp")
+    iot.update_thing(thingName="lamp", attributePayload={"attributes": {"floor": "1"}, "merge": True})
+    thing = iot.describe_thing(thingName="lamp")
+    assert (thing["attributes"], thing["version"]) == ({"room": "hall", "floor": "1"}, 2)
+    assert [one["thingName"] for one in iot.list_things(thingTypeName="bulb")["things"]] == ["lamp"]
+    iot.delete_thing(thingName="lamp", expectedVersion=2)
+    with pytest.raises(iot.exceptions.ResourceNotFoundException):
+        iot.describe_thing(thingName="lamp")
+    iot.deprecate_thing_type(thingTypeName="bulb")
+    with pytest.raises(iot.exceptions.InvalidRequestException):
+        iot.delete_thing_type(thingTypeName="bulb")
+    app.clock.shift += 301
+    iot.delete_thing_type(thingTypeName="bulb")
+    assert iot.list_thing_types()["thingTypes"] == []
+    assert iot.describe_endpoint(endpointType="iot:Data-ATS")["endpointAddress"].startswith("127.0.0.1:")
+
+
+def certificates(app: App) -> None:
+    iot = app.iot
+    key = ec.generate_private_key(ec.SECP256R1())
+    request = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([])).sign(key, hashes.SHA256())
+    pem = request.public_bytes(serialization.Encoding.PEM).decode()
+    signed = iot.create_certificate_from_csr(certificateSigningRequest=pem, setAsActive=False)
+    made = iot.create_keys_and_certificate(setAsActive=True)
+    assert "PRIVATE KEY" in made["keyPair"]["PrivateKey"]
+    listed = {one["certificateId"]: one["status"] for one in iot.list_certificates()["certificates"]}
+    assert listed == {signed["certificateId"]: "INACTIVE", made["certificateId"]: "ACTIVE"}
+    with pytest.raises(iot.exceptions.CertificateStateException):
+        iot.delete_certificate(certificateId=made["certificateId"])
+    iot.update_certificate(certificateId=made["certificateId"], newStatus="INACTIVE")
+    described = iot.describe_certificate(certificateId=made["certificateId"])["certificateDescription"]
+    assert (described["status"], described["certificatePem"]) == ("INACTIVE", made["certificatePem"])
+    iot.delete_certificate(certificateId=made["certificateId"])
+    assert len(iot.list_certificates()["certificates"]) == 1
+
+
+def attachments(app: App) -> None:
+    iot = app.iot
+    certificate = iot.create_keys_and_certificate(setAsActive=True)["certificateArn"]
+    iot.create_thing(thingName="lamp")
+    iot.attach_thing_principal(thingName="lamp", principal=certificate, thingPrincipalType="EXCLUSIVE_THING")
+    assert iot.list_thing_principals(thingName="lamp")["principals"] == [certificate]
+    [attached] = iot.list_thing_principals_v2(thingName="lamp")["thingPrincipalObjects"]
+    assert attached == {"principal": certificate, "thingPrincipalType": "EXCLUSIVE_THING"}
+    assert iot.list_principal_things(principal=certificate)["things"] == ["lamp"]
+    [thing] = iot.list_principal_things_v2(principal=certificate)["principalThingObjects"]
+    assert thing["thingName"] == "lamp"
+    with pytest.raises(iot.exceptions.InvalidRequestException):
+        iot.delete_thing(thingName="lamp")
+    iot.detach_thing_principal(thingName="lamp", principal=certificate)
+    iot.delete_thing(thingName="lamp")
+
+
+def policies(app: App) -> None:
+    iot = app.iot
+    certificate = iot.create_keys_and_certificate(setAsActive=True)["certificateArn"]
+    made = iot.create_policy(policyName="all", policyDocument=POLICY)
+    assert made["policyVersionId"] == "1"
+    assert iot.create_policy_version(policyName="all", policyDocument=POLICY)["isDefaultVersion"] is False
+    iot.set_default_policy_version(policyName="all", policyVersionId="2")
+    assert iot.get_policy(policyName="all")["defaultVersionId"] == "2"
+    assert iot.get_policy_version(policyName="all", policyVersionId="1")["policyDocument"] == POLICY
+    iot.delete_policy_version(policyName="all", policyVersionId="1")
+    assert [one["versionId"] for one in iot.list_policy_versions(policyName="all")["policyVersions"]] == ["2"]
+    assert [one["policyName"] for one in iot.list_policies()["policies"]] == ["all"]
+    iot.attach_policy(policyName="all", target=certificate)
+    assert [one["policyName"] for one in iot.list_attached_policies(target=certificate)["policies"]] == ["all"]
+    assert iot.list_targets_for_policy(policyName="all")["targets"] == [certificate]
+    with pytest.raises(iot.exceptions.DeleteConflictException):
+        iot.delete_policy(policyName="all")
+    iot.detach_policy(policyName="all", target=certificate)
+    iot.attach_principal_policy(policyName="all", principal=certificate)
+    assert [one["policyName"] for one in iot.list_principal_policies(principal=certificate)["policies"]] == ["all"]
+    assert iot.list_policy_principals(policyName="all")["principals"] == [certificate]
+    iot.detach_principal_policy(policyName="all", principal=certificate)
+    iot.delete_policy(policyName="all")
+    assert iot.list_policies()["policies"] == []
+
+
+def rules(app: App) -> None:
+    iot = app.iot
+    republish = {"republish": {"topic": "c", "roleArn": ROLE}}
+    iot.create_topic_rule(ruleName="r", topicRulePayload={"sql": SQL, "actions": [republish]})
+    assert iot.get_topic_rule(ruleName="r")["rule"]["actions"] == [republish]
+    iot.disable_topic_rule(ruleName="r")
+    assert [one["ruleName"] for one in iot.list_topic_rules(ruleDisabled=True)["rules"]] == ["r"]
+    iot.enable_topic_rule(ruleName="r")
+    assert iot.list_topic_rules(ruleDisabled=True)["rules"] == []
+    iot.replace_topic_rule(ruleName="r", topicRulePayload={"sql": SQL, "actions": [], "description": "new"})
+    assert iot.get_topic_rule(ruleName="r")["rule"]["description"] == "new"
+    with pytest.raises(iot.exceptions.SqlParseException, match="line 1"):
+        iot.create_topic_rule(ruleName="bad", topicRulePayload={"sql": "SELECT * FORM 'a'", "actions": []})
+    iot.delete_topic_rule(ruleName="r")
+    assert iot.list_topic_rules()["rules"] == []
+
+
+def shadows(app: App) -> None:
+    data = app.data
+    document = json.dumps({"state": {"desired": {"on": True}}})
+    assert json.load(data.update_thing_shadow(thingName="lamp", payload=document)["payload"])["version"] == 1
+    data.update_thing_shadow(thingName="lamp", shadowName="other", payload=document)
+    assert json.load(data.get_thing_shadow(thingName="lamp")["payload"])["state"]["delta"] == {"on": True}
+    assert data.list_named_shadows_for_thing(thingName="lamp")["results"] == ["other"]
+    assert json.load(data.delete_thing_shadow(thingName="lamp")["payload"])["version"] == 1
+    with pytest.raises(data.exceptions.ResourceNotFoundException):
+        data.get_thing_shadow(thingName="lamp")
+    data.publish(topic="a/b", qos=1, payload=b"{}")
+
+
+def functions(app: App) -> None:
+    client = app.functions
+    code = archive("import os\ndef handler(event, context):\n    return [event, os.environ.get('COLOR')]\n")
+    client.create_function(
+        FunctionName="f", Runtime="python3.11", Role=ROLE, Handler="handler.handler", Code={"ZipFile": code}
+    )
+    answer = client.invoke(FunctionName="f", Payload=b"1", LogType="Tail")
+    assert (json.load(answer["Payload"]), answer["StatusCode"]) == ([1, None], 200)
+    client.update_function_configuration(FunctionName="f", Environment={"Variables": {"COLOR": "red"}})
+    assert json.load(client.invoke(FunctionName="f", Payload=b"2")["Payload"]) == [2, "red"]
+    client.update_function_code(FunctionName="f", ZipFile=archive("def handler(event, context):\n    return 'new'\n"))
+    assert json.load(client.invoke(FunctionName="f", Payload=b"3")["Payload"]) == "new"
+    assert client.invoke(FunctionName="f", Payload=b"4", InvocationType="Event")["StatusCode"] == 202
+    assert client.invoke(FunctionName="f", Payload=b"5", InvocationType="DryRun")["StatusCode"] == 204
+    assert client.get_function_configuration(FunctionName="f")["Timeout"] == 3
+    assert client.get_function(FunctionName="f")["Configuration"]["State"] == "Active"
+    assert [one["FunctionName"] for one in client.list_functions()["Functions"]] == ["f"]
+    client.add_permission(
+        FunctionName="f", StatementId="iot", Action="lambda:InvokeFunction", Principal="iot.amazonaws.com"
+    )
+    assert json.loads(client.get_policy(FunctionName="f")["Policy"])["Statement"][0]["Sid"] == "iot"
+    client.remove_permission(FunctionName="f", StatementId="iot")
+    client.delete_function(FunctionName="f")
+    assert client.list_functions()["Functions"] == []
+
+
+STORIES = [things, certificates, attachments, policies, rules, shadows, functions]
+
+
+async def test_every_implemented_operation_is_called_in_a_story(app: App) -> None:
+    for story in STORIES:
+        await asyncio.to_thread(story, app)
+    declared = {(service, name) for service, names in implemented().items() for name in names}
+    assert declared - app.called == set()
