@@ -10,8 +10,6 @@ import os
 from pathlib import Path
 from typing import Self
 
-import msgspec
-
 from fogbank.arns import Arns
 from fogbank.broker.broker import Broker
 from fogbank.clock import Clock, SystemClock
@@ -26,6 +24,7 @@ from fogbank.gateway.iot_things import IotThingsApi
 from fogbank.gateway.lambda_ import LambdaApi
 from fogbank.gateway.pipeline import Gateway
 from fogbank.identity.access_keys import AccessKeys
+from fogbank.ready import Address, Ready
 from fogbank.registry.own_ca import OwnCa
 from fogbank.registry.registry import Registry
 from fogbank.registry.server_certificate import server_names
@@ -44,32 +43,6 @@ from fogbank.transport.tls import server_context
 
 DRAIN = 10.0
 """Seconds that rule actions under way have to finish on shutdown."""
-
-
-class Address(msgspec.Struct, frozen=True):
-    """Where a listener accepts."""
-
-    host: str
-    port: int
-
-
-class Ready(msgspec.Struct, frozen=True):
-    """What `--ready-file` holds: all that a client or a script needs to find its way in."""
-
-    pid: int
-    api: str
-    """The URL of the HTTP API, for AWS_ENDPOINT_URL."""
-    mqtts: Address
-    https: Address
-    wss: str | None
-    """The URL of MQTT over WebSocket; null while it is not served."""
-    plain_mqtt: Address | None
-    ca_file: str
-    region: str
-    account_id: str
-    access_key_id: str
-    secret_access_key: str
-    data_dir: str
 
 
 class Platform:

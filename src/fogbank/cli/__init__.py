@@ -1,8 +1,44 @@
-"""The `fogbank` command: one file per noun."""
+"""The `fogbank` command: one file per noun, each loaded only when it is asked for."""
+
+import importlib
 
 import click
 
+COMMANDS = {
+    "up": "fogbank.cli.up:up",
+    "env": "fogbank.cli.env:env",
+    "thing": "fogbank.cli.thing:thing",
+    "sql": "fogbank.cli.sql:sql",
+    "demo": "fogbank.cli.demo:demo",
+}
+"""Names to the module and attribute that implement them."""
 
-@click.group()
+
+class LazyGroup(click.Group):
+    """Imports a command's module when it is used: `fogbank sql` does not wait for the broker to load."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        target = COMMANDS.get(cmd_name)
+        if target is None:
+            return None
+        module, _, attribute = target.partition(":")
+        command = getattr(importlib.import_module(module), attribute)
+        assert isinstance(command, click.Command)
+        return command
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="fogbank", message="fogbank %(version)s")
 def main() -> None:
-    """Fogbank: a serverless IoT platform of your own, compatible with AWS IoT Core and AWS Lambda."""
+    """A serverless IoT platform of your own, compatible with AWS IoT Core and AWS Lambda.
+
+    \b
+    fogbank demo            see the whole of it at work, in under a minute
+    fogbank up              start the platform
+    eval $(fogbank env)     point boto3 and the AWS CLI at it
+    fogbank thing create lamp --out certs/      make a device and its certificate
+    fogbank sql eval "SELECT * FROM 'a' WHERE t > 50" --topic a --payload '{"t": 49}'
+    """

@@ -1,0 +1,100 @@
+"""The app: boto3, as an application that runs against AWS would use it."""
+
+import io
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+from fogbank.cli.demo.device_process import Credentials
+from fogbank.ready import Ready
+
+ROLE = "arn:aws:iam::{account}:role/demo"
+
+
+class App:
+    """AWS's calls by the names they have there, in the few combinations that the story needs."""
+
+    def __init__(self, where: Ready, certificates: Path) -> None:
+        session = boto3.Session(where.access_key_id, where.secret_access_key, region_name=where.region)
+        direct = Config(proxies={})  # a proxy, as offices have them, does not lead to this machine
+        self.iot = session.client("iot", endpoint_url=where.api, config=direct)
+        self.data = session.client("iot-data", endpoint_url=where.api, config=direct)
+        self.functions = session.client("lambda", endpoint_url=where.api, config=direct)
+        self._where = where
+        self._certificates = certificates
+        self._role = ROLE.format(account=where.account_id)
+
+    def arn(self, resource: str) -> str:
+        """Of an IoT resource."""
+        return f"arn:aws:iot:{self._where.region}:{self._where.account_id}:{resource}"
+
+    def create_thing(self, name: str, policy: dict[str, Any]) -> Credentials:
+        """A thing, a certificate, a policy, all tied together; the certificate's files are what a device is given."""
+        self.iot.create_thing(thingName=name)
+        made = self.iot.create_keys_and_certificate(setAsActive=True)
+        self.iot.create_policy(policyName=f"{name}-policy", policyDocument=json.dumps(policy))
+        self.iot.attach_policy(policyName=f"{name}-policy", target=made["certificateArn"])
+        self.iot.attach_thing_principal(thingName=name, principal=made["certificateArn"])
+        certificate = self._certificates / f"{name}.cert.pem"
+        key = self._certificates / f"{name}.private.key"
+        certificate.write_text(made["certificatePem"])
+        key.touch(mode=0o600)
+        key.write_text(made["keyPair"]["PrivateKey"])
+        return Credentials(name, certificate, key)
+
+    def policy(self, *statements: tuple[str, str]) -> dict[str, Any]:
+        """A document that allows each action on its resource."""
+        allowed = [{"Effect": "Allow", "Action": action, "Resource": self.arn(on)} for action, on in statements]
+        return {"Version": "2012-10-17", "Statement": allowed}
+
+    def create_function(self, name: str, source: str) -> str:
+        """Deploy a module that has a `handler`, and return the function's ARN."""
+        archive = io.BytesIO()
+        with zipfile.ZipFile(archive, "w") as file:
+            file.writestr("function.py", source)
+        made = self.functions.create_function(
+            FunctionName=name,
+            Runtime="python3.11",
+            Role=self._role,
+            Handler="function.handler",
+            Code={"ZipFile": archive.getvalue()},
+        )
+        arn: str = made["FunctionArn"]
+        return arn
+
+    def create_rule(self, name: str, sql: str, action: dict[str, Any]) -> None:
+        """A rule with one action."""
+        payload = {"sql": sql, "awsIotSqlVersion": "2016-03-23", "actions": [action]}
+        self.iot.create_topic_rule(ruleName=name, topicRulePayload=payload)
+
+    def invoke_from_rule(self, rule: str, function_arn: str) -> dict[str, Any]:
+        """The action that invokes the function, once the function allows the rule to."""
+        self.functions.add_permission(
+            FunctionName=function_arn,
+            StatementId=rule,
+            Action="lambda:InvokeFunction",
+            Principal="iot.amazonaws.com",
+            SourceArn=self.arn(f"rule/{rule}"),
+        )
+        return {"lambda": {"functionArn": function_arn}}
+
+    def republish(self, topic: str) -> dict[str, Any]:
+        """The action that publishes what the rule selected to another topic."""
+        return {"republish": {"roleArn": self._role, "topic": topic, "qos": 1}}
+
+    def desire(self, thing: str, state: dict[str, Any]) -> None:
+        """Say in the shadow what the thing should be."""
+        self.data.update_thing_shadow(thingName=thing, payload=json.dumps({"state": {"desired": state}}))
+
+    def shadow(self, thing: str) -> dict[str, Any]:
+        """The `state` of the thing's shadow; empty where it has none yet."""
+        try:
+            document = self.data.get_thing_shadow(thingName=thing)["payload"].read()
+        except self.data.exceptions.ResourceNotFoundException:
+            return {}
+        state: dict[str, Any] = json.loads(document)["state"]
+        return state

@@ -1,0 +1,155 @@
+"""`fogbank up`: the server."""
+
+import asyncio
+import gc
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+from fogbank.cli.data_dir import READY_FILE, default_data_dir
+from fogbank.errors import FogbankError
+from fogbank.settings import AccessKey, Limits, Settings
+
+
+class AccessKeyPair(click.ParamType[AccessKey]):
+    """ID:SECRET."""
+
+    name = "ID:SECRET"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> AccessKey:
+        if isinstance(value, AccessKey):
+            return value
+        id_, colon, secret = str(value).partition(":")
+        if not (id_ and colon and secret):
+            self.fail("give the access key as ID:SECRET", param, ctx)
+        return AccessKey(id_, secret)
+
+
+PORT = click.IntRange(0, 65535)
+
+
+@click.command()
+@click.option(
+    "--data",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Where everything is kept.  [default: $FOGBANK_DATA, else ~/.local/share/fogbank]",
+)
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 for all.")
+@click.option("--api-port", type=PORT, default=4566, show_default=True, help="The HTTP API (boto3, the AWS CLI).")
+@click.option("--mqtt-port", type=PORT, default=8883, show_default=True, help="MQTT over mutual TLS.")
+@click.option("--https-port", type=PORT, default=8443, show_default=True, help="HTTPS for devices.")
+@click.option(
+    "--plain-mqtt-port",
+    type=PORT,
+    help="MQTT without TLS, on loopback alone, for tools that cannot do TLS.  [default: off]",
+)
+@click.option(
+    "--plain-policy",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="IoT policy of the plain listener's nameless clients.  [default: everything allowed]",
+)
+@click.option(
+    "--region", envvar=["AWS_REGION", "AWS_DEFAULT_REGION"], default="us-east-1", show_default=True, help="AWS region."
+)
+@click.option("--account-id", default="123456789012", show_default=True, help="AWS account ID: twelve digits.")
+@click.option(
+    "--access-key",
+    type=AccessKeyPair(),
+    envvar="FOGBANK_ACCESS_KEY",
+    help="The access key with all rights.  [default: made on first start]",
+)
+@click.option(
+    "--limits",
+    type=click.Choice([limits.value for limits in Limits]),
+    default=Limits.AWS.value,
+    show_default=True,
+    help="aws: AWS IoT's sizes and depths; open: what MQTT itself allows; strict: AWS's rates too.",
+)
+@click.option(
+    "--ready-file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write addresses and keys here, as JSON, once every listener accepts.",
+)
+@click.option("-v", "--verbose", is_flag=True, help="Log connections and requests too.")
+def up(data: Path | None, limits: str, verbose: bool, **options: Any) -> None:
+    """Start the platform and serve until SIGINT or SIGTERM.
+
+    \b
+    Port 0 takes any free port. When everything accepts, one line on stdout says
+    where; the same and the keys are in the ready file. Examples:
+      fogbank up
+      fogbank up --data /tmp/fog --api-port 0 --mqtt-port 0 --https-port 0 --ready-file ready.json
+    """
+    _check(limits, options)
+    data_dir = (data or default_data_dir()).absolute()
+    settings = Settings(data_dir=data_dir, limits=Limits(limits), **options)
+    from fogbank.cli.logs import set_up_logging  # after the options are known to be good
+
+    try:
+        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        set_up_logging(data_dir, verbose=verbose)
+        _run(settings)
+    except FogbankError as error:
+        raise click.ClickException(str(error)) from None
+    except OSError as error:
+        raise click.ClickException(str(error).removeprefix(f"[Errno {error.errno}] ")) from None
+
+
+def _check(limits: str, options: dict[str, Any]) -> None:
+    account = options["account_id"]
+    if not (len(account) == 12 and account.isascii() and account.isdigit()):
+        raise click.BadParameter(f"{account!r} is not twelve digits", param_hint="--account-id")
+    if limits == Limits.STRICT.value:
+        raise click.BadParameter("rate quotas are not enforced yet; use aws or open", param_hint="--limits")
+    if options["plain_policy"] is not None and options["plain_mqtt_port"] is None:
+        raise click.BadParameter("needs --plain-mqtt-port", param_hint="--plain-policy")
+
+
+def _run(settings: Settings) -> None:
+    import uvloop
+
+    from fogbank.storage.committer import SWITCH_INTERVAL
+
+    sys.setswitchinterval(SWITCH_INTERVAL)
+    uvloop.run(_serve(settings))
+
+
+async def _serve(settings: Settings) -> None:
+    from fogbank.app import Platform
+
+    platform = Platform(settings)
+    ending = asyncio.Event()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(name, ending.set)
+    own_ready_file = settings.data_dir / READY_FILE
+    try:
+        ready = await platform.start()
+        gc.collect()
+        gc.freeze()  # what start-up made lives as long as the process: no collection need look at it again
+        for path in {own_ready_file, settings.ready_file or own_ready_file}:
+            _write_atomically(path, msgspec.json.encode(ready) + b"\n")
+        if settings.plain_mqtt_port is not None and settings.plain_policy is None:
+            click.echo("warning: plain MQTT clients are allowed everything; restrict them by --plain-policy", err=True)
+        plain = "" if ready.plain_mqtt is None else f"  plain mqtt {ready.plain_mqtt.host}:{ready.plain_mqtt.port}"
+        click.echo(
+            f"fogbank is ready: api {ready.api}  mqtts {ready.mqtts.host}:{ready.mqtts.port}  "
+            f"https {ready.https.host}:{ready.https.port}{plain}  region {ready.region}  data {ready.data_dir}"
+        )
+        await ending.wait()
+    finally:
+        own_ready_file.unlink(missing_ok=True)
+        await platform.close()
+
+
+def _write_atomically(path: Path, data: bytes) -> None:
+    """Readable by the owner alone, for it holds the secret key; whole or not at all."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+    temporary.replace(path)
