@@ -94,7 +94,7 @@ class Platform:
                 IotPoliciesApi(self.registry),
                 IotEndpointApi(self._endpoint),
                 IotRulesApi(self._topic_rules),
-                IotDataApi(self.shadows, router, by_policies(principals), arns, clock, self.broker.quotas),
+                IotDataApi(self.shadows, router, by_policies(principals), arns, clock, self.broker.quotas, trace),
                 lambda_api,
             ],
             arns=arns,

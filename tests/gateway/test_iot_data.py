@@ -19,7 +19,7 @@ from fogbank.shadows.limits import ShadowLimits
 from fogbank.shadows.service import ShadowService
 from fogbank.storage.memory import MemoryDocuments
 from fogbank.testing import FakeClock
-from fogbank.trace import Trace
+from fogbank.trace import Trace, TraceEvent
 
 APP = Caller("AKIAEXAMPLE", "arn:aws:iam::123456789012:root", "127.0.0.1")
 DEVICE = Caller("c" * 64, "arn:cert", "10.0.0.9", Identity("c" * 64, "arn:cert", True))
@@ -60,12 +60,14 @@ class Platform:
     def __init__(self) -> None:
         self.clock = FakeClock()
         self.published = Published()
+        self.events: list[TraceEvent] = []
         trace = Trace(self.clock)
+        trace.listen(self.events.append)
         limits = ShadowLimits.of(Limits.AWS)
         self.shadows = ShadowService(MemoryDocuments(), self.published, self.clock, trace, limits)
         arns = Arns("eu-north-1", "1")
         authorize = by_policies(Principals())
-        self.api = IotDataApi(self.shadows, self.published, authorize, arns, self.clock, quotas(Limits.AWS))
+        self.api = IotDataApi(self.shadows, self.published, authorize, arns, self.clock, quotas(Limits.AWS), trace)
 
     async def call(self, name: str, params: Mapping[str, Any], caller: Caller = APP) -> Members:
         handlers = {operation: handler for (_, operation), handler in operations(self.api)}
@@ -194,3 +196,18 @@ class TestPublish:
         with pytest.raises(NotImplementedByFogbank, match=f"Publish: {member} is not supported"):
             await platform.call("Publish", {"topic": "a", member: True})
         assert not platform.published
+
+
+async def test_what_is_published_and_what_is_denied_can_be_traced(platform: Platform) -> None:
+    await platform.call("Publish", {"topic": "a/b"})
+    with pytest.raises(Forbidden):
+        await platform.call("Publish", {"topic": "a/b"}, DEVICE)
+    with pytest.raises(Forbidden):
+        await platform.call("GetThingShadow", {"thingName": "heater"}, DEVICE)
+    told = [(event.kind, event.status, event.topic, event.name) for event in platform.events]
+    assert told == [
+        ("publish", "success", "a/b", ""),
+        ("publish", "denied", "a/b", ""),
+        ("shadow", "denied", "", "heater"),
+    ]
+    assert "no statement of policy 'lamp' allows iot:GetThingShadow" in platform.events[-1].reason

@@ -315,6 +315,19 @@ async def test_health_needs_no_signature(toy: Toy) -> None:
     assert (answer.status, answer.json) == (200, {"status": "ok", "version": __version__})
 
 
+async def test_the_certificate_that_clients_trust_needs_no_signature() -> None:
+    async with serving(ca=lambda: b"PEM") as toy:
+        answer = await send(toy.port, Request("GET", "/_fogbank/ca.pem", headers={"host": "x"}))
+        assert (answer.status, answer.body) == (200, b"PEM")
+        assert answer.headers["content-type"] == "application/x-pem-file"
+
+
+async def test_a_gateway_without_an_authority_says_so(toy: Toy) -> None:
+    answer = await send(toy.port, Request("GET", "/_fogbank/ca.pem", headers={"host": "x"}))
+    assert answer.status == 404
+    assert b"has nothing at GET /_fogbank/ca.pem" in answer.body
+
+
 async def test_the_trace_needs_a_signature(toy: Toy) -> None:
     answer = await send(toy.port, Request("GET", "/_fogbank/trace", headers={"host": "x"}))
     assert answer.status == 403

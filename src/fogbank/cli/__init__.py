@@ -9,6 +9,8 @@ COMMANDS = {
     "env": "fogbank.cli.env:env",
     "thing": "fogbank.cli.thing:thing",
     "sql": "fogbank.cli.sql:sql",
+    "policy": "fogbank.cli.policy:policy",
+    "trace": "fogbank.cli.trace:trace",
     "demo": "fogbank.cli.demo:demo",
 }
 """Names to the module and attribute that implement them."""
@@ -41,4 +43,6 @@ def main() -> None:
     eval $(fogbank env)     point boto3 and the AWS CLI at it
     fogbank thing create lamp --out certs/      make a device and its certificate
     fogbank sql eval "SELECT * FROM 'a' WHERE t > 50" --topic a --payload '{"t": 49}'
+    fogbank policy simulate --policy lamp.json --thing lamp --publish device/lamp/state
+    fogbank trace           follow what happens, and why
     """

@@ -39,7 +39,7 @@ class _OwnersFile(logging.handlers.RotatingFileHandler):
         super().emit(record)
         self._failing = self._failed
 
-    def handleError(self, record: logging.LogRecord) -> None:
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 (logging's own name)
         """Say once that a disk is full, instead of a traceback for each line; the terminal has the lines as well."""
         self._failed = True
         if not self._failing:

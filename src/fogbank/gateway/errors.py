@@ -4,8 +4,9 @@ import logging
 
 from fogbank.awswire.http import Response
 from fogbank.awswire.rest_json import unmodelled_error
-from fogbank.errors import InternalFailure, ServiceError
+from fogbank.errors import InternalFailure, ServiceError, ServiceUnavailable
 from fogbank.gateway.exchange import Exchange
+from fogbank.ports import StorageError
 
 log = logging.getLogger(__name__)
 
@@ -14,7 +15,9 @@ def response_to(error: Exception, exchange: Exchange) -> Response:
     """The response for an error. One that nobody foresaw is logged with its traceback; its caller learns no more than
     the request ID under which the log has it. Who cannot even name an operation is logged too, for the operator's eyes.
     """
-    if not isinstance(error, ServiceError):
+    if isinstance(error, StorageError):  # which the storage has logged, once for all whom it concerns
+        error = ServiceUnavailable("The platform cannot write to its storage at the moment; try again later.")
+    elif not isinstance(error, ServiceError):
         log.error("%s failed", _described(exchange), exc_info=error)
         error = InternalFailure(f"An internal error occurred; the log has it under request {exchange.request_id}.")
     elif exchange.service is None:

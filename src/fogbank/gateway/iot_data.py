@@ -16,6 +16,7 @@ from fogbank.policy import Decision, PolicySet, connection_variables
 from fogbank.ports import PrincipalStore, Publisher
 from fogbank.shadows.service import ShadowService
 from fogbank.topics import InvalidTopic, check_topic
+from fogbank.trace import Trace
 
 NAMES_PER_PAGE = 25
 """Of ListNamedShadowsForThing where the request does not say. UNVERIFIED; the model allows 1 to 100."""
@@ -60,6 +61,7 @@ class IotDataApi:
         arns: Arns,
         clock: Clock,
         quotas: Quotas,
+        trace: Trace,
     ) -> None:
         self._shadows = shadows
         self._publisher = publisher
@@ -67,6 +69,7 @@ class IotDataApi:
         self._arns = arns
         self._clock = clock
         self._quotas = quotas
+        self._trace = trace
 
     @operation("iot-data", "GetThingShadow")
     async def get_thing_shadow(self, call: Call) -> Members:
@@ -105,6 +108,7 @@ class IotDataApi:
         await self._check(call, "topic", topic)
         origin = Origin(call.caller.principal, source_ip=call.caller.source_ip)
         await self._publisher.publish(Message(topic, payload, call.params.get("qos") or 0, origin=origin))
+        self._trace.emit("publish", "success", topic=topic, principal=call.caller.principal)
         return {}
 
     async def _shadow(self, call: Call) -> tuple[str, str | None]:
@@ -119,6 +123,11 @@ class IotDataApi:
             return
         decision = await self._authorize(call.caller, f"iot:{call.operation}", self._arns.iot(kind, name))
         if not decision.allowed:
+            if self._trace.active:
+                about = {"topic": name} if kind == "topic" else {"name": name}
+                what = "publish" if kind == "topic" else "shadow"
+                principal = call.caller.principal
+                self._trace.emit(what, "denied", reason=decision.reason, principal=principal, **about)
             raise Forbidden(decision.reason)
 
     def _check_message(self, topic: str, payload: bytes) -> None:
@@ -126,10 +135,7 @@ class IotDataApi:
             check_topic(topic)
         except InvalidTopic as error:
             raise InvalidRequest(str(error)) from None
-        size, levels = len(topic.encode()), topic.count("/") + 1
-        if size > self._quotas.max_topic:
-            raise InvalidRequest(f"the topic has {size} bytes; {self._quotas.max_topic} are allowed")
-        if levels > self._quotas.max_levels:
-            raise InvalidRequest(f"the topic {topic!r} has {levels} levels; {self._quotas.max_levels} are allowed")
+        if problem := self._quotas.topic_problem(topic):
+            raise InvalidRequest(problem)
         if len(payload) > self._quotas.max_payload:
             raise RequestEntityTooLarge(f"the payload has {len(payload)} bytes; {self._quotas.max_payload} are allowed")

@@ -1,0 +1,83 @@
+"""A certificate of a running instance with all that its policies are evaluated by, read through the API."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+
+import click
+
+from fogbank.arns import Arns
+from fogbank.cli.instance import Instance
+from fogbank.cli.simulation import Principal
+from fogbank.ports import Identity, PolicyDocument, ThingContext
+
+_CERTIFICATE = re.compile(r"(?:arn:[^:]*:iot:[^:]*:[^:]*:cert/)?([0-9a-f]{64})")
+
+
+def registered(instance: Instance, certificate: str) -> Principal:
+    """The principal that a certificate is, given by ID or ARN. Raises ClickException where the registry has none.
+
+    Its things are read when they are first asked for: of a gateway's thousands one or two matter.
+    """
+    known = _CERTIFICATE.fullmatch(certificate)
+    if known is None:
+        raise click.ClickException(
+            f"{certificate!r} is neither a certificate ID (64 hex digits) nor a certificate's ARN"
+        )
+    iot = instance.client("iot")
+
+    def describe(name: str) -> ThingContext:
+        with _errors():
+            found = iot.describe_thing(thingName=name)
+        return ThingContext(name, True, found.get("thingTypeName"), found.get("attributes", {}))
+
+    with _errors():
+        identity = _identity(iot, known[1])
+        attached = _all(iot, "list_principal_things_v2", "principalThingObjects", principal=identity.arn)
+        policies = [
+            PolicyDocument(one["policyName"], iot.get_policy(policyName=one["policyName"])["policyDocument"])
+            for one in _all(iot, "list_attached_policies", "policies", target=identity.arn)
+        ]
+    _, partition, _, region, account, _ = identity.arn.split(":", 5)
+    return Principal(
+        Arns(region, account, partition),
+        tuple(policies),
+        identity,
+        {one["thingName"]: one["thingPrincipalType"] == "EXCLUSIVE_THING" for one in attached},
+        cache(describe),
+    )
+
+
+def _identity(iot: Any, id_: str) -> Identity:
+    from cryptography import x509
+
+    from fogbank.registry.certificate_variables import certificate_variables
+
+    found = iot.describe_certificate(certificateId=id_)["certificateDescription"]
+    status: str = found["status"]
+    return Identity(
+        id_,
+        found["certificateArn"],
+        active=status == "ACTIVE",
+        reason="" if status == "ACTIVE" else f"certificate is {status}",
+        attributes=certificate_variables(x509.load_pem_x509_certificate(found["certificatePem"].encode())),
+    )
+
+
+def _all(iot: Any, operation: str, members: str, **parameters: str) -> list[dict[str, str]]:
+    return [one for page in iot.get_paginator(operation).paginate(**parameters) for one in page[members]]
+
+
+@contextmanager
+def _errors() -> Iterator[None]:
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        yield
+    except ClientError as error:
+        answer = error.response["Error"]
+        raise click.ClickException(f"{answer['Message']} ({answer['Code']})") from None
+    except BotoCoreError as error:
+        raise click.ClickException(str(error)) from None

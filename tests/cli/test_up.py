@@ -1,0 +1,90 @@
+"""What `fogbank up` makes of its options. What it does then is in tests/e2e/test_up.py."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from fogbank.cli import main
+from fogbank.cli import up as module
+from fogbank.settings import AccessKey, Limits, Settings
+
+AMBIENT = ("AWS_REGION", "AWS_DEFAULT_REGION", "FOGBANK_ACCESS_KEY", "FOGBANK_DATA", "XDG_DATA_HOME")
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[Settings]:
+    """The settings that a server would have been started with."""
+    taken: list[Settings] = []
+    monkeypatch.setattr("fogbank.cli.logs.set_up_logging", lambda *_, **__: None)
+    monkeypatch.setattr(module, "_run", taken.append)
+    return taken
+
+
+def up(*arguments: str, **environment: str) -> Result:
+    return CliRunner(env={**dict.fromkeys(AMBIENT), **environment}).invoke(main, ["up", *arguments])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "expected"),
+    [
+        ([], {}, {"api_port": 4566, "mqtt_port": 8883, "https_port": 8443, "plain_mqtt_port": None}),
+        ([], {}, {"host": "127.0.0.1", "region": "us-east-1", "account_id": "123456789012", "limits": Limits.AWS}),
+        ([], {"AWS_DEFAULT_REGION": "a"}, {"region": "a"}),
+        ([], {"AWS_DEFAULT_REGION": "a", "AWS_REGION": "b"}, {"region": "b"}),
+        (["--region", "c"], {"AWS_DEFAULT_REGION": "a", "AWS_REGION": "b"}, {"region": "c"}),
+        (["--access-key", "ID:se:cret"], {}, {"access_key": AccessKey("ID", "se:cret")}),
+        ([], {"FOGBANK_ACCESS_KEY": "ID:secret"}, {"access_key": AccessKey("ID", "secret")}),
+        (["--limits", "open"], {}, {"limits": Limits.OPEN}),
+        (["--plain-mqtt-port", "0"], {}, {"plain_mqtt_port": 0, "plain_policy": None}),
+    ],
+)
+def test_options_become_settings(
+    started: list[Settings],
+    tmp_path: Path,
+    arguments: list[str],
+    environment: dict[str, str],
+    expected: dict[str, Any],
+) -> None:
+    result = up("--data", str(tmp_path / "data"), *arguments, **environment)
+    assert result.exit_code == 0, result.output
+    [settings] = started
+    assert {name: getattr(settings, name) for name in expected} == expected
+    assert (tmp_path / "data").stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize(
+    ("environment", "place"),
+    [
+        ({"FOGBANK_DATA": "{}/own", "XDG_DATA_HOME": "{}/xdg"}, "own"),
+        ({"XDG_DATA_HOME": "{}/xdg", "HOME": "{}"}, "xdg/fogbank"),
+        ({"HOME": "{}"}, ".local/share/fogbank"),
+    ],
+)
+def test_where_everything_is_kept_by_default(
+    started: list[Settings], tmp_path: Path, environment: dict[str, str], place: str
+) -> None:
+    assert up(**{name: value.format(tmp_path) for name, value in environment.items()}).exit_code == 0
+    assert started[0].data_dir == tmp_path / place
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--limits", "strict"], "rate quotas are not enforced yet"),
+        (["--account-id", "１２３４５６７８９０１２"], "is not twelve digits"),
+        (["--access-key", ":secret"], "give the access key as ID:SECRET"),
+        (["--plain-policy", "{}"], "needs --plain-mqtt-port"),
+        (["--mqtt-port", "-1"], "is not in the range"),
+    ],
+)
+def test_what_cannot_be_is_said_before_anything_is_made(
+    started: list[Settings], tmp_path: Path, arguments: list[str], says: str
+) -> None:
+    policy = tmp_path / "policy.json"
+    policy.write_text("{}")
+    result = up("--data", str(tmp_path / "data"), *(one.format(policy) if one == "{}" else one for one in arguments))
+    assert (result.exit_code, result.stdout, started) == (2, "", [])
+    assert says in result.stderr
+    assert not (tmp_path / "data").exists()
