@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from fogbank.broker import ingest
 from fogbank.broker.broker import Broker
 from fogbank.message import Message
 from fogbank.mqtt.packets import (
@@ -323,6 +324,13 @@ async def test_connect_needs_a_policy(restricted: MakeDevice, broker: Broker) ->
     assert msgspec.json.decode(events.messages[0].payload)["connectFailureReason"] == "AUTHORIZATION_FAILED"
 
 
+@pytest.mark.parametrize("will", [Will("a/" * 8 + "a", b"", 0, False), Will("a" * 257, b"", 0, False)])
+async def test_the_will_keeps_within_the_quotas(device: MakeDevice, will: Will) -> None:
+    one = device()
+    assert await one.connect("lamp", will=will) == Connack(ReturnCode.IDENTIFIER_REJECTED)
+    assert one.closed
+
+
 async def test_the_will_needs_a_policy_too(restricted: MakeDevice) -> None:
     assert (await restricted().connect("lamp", will=Will("other/x", b""))).code is ReturnCode.NOT_AUTHORIZED
     assert (await restricted().connect("lamp", will=Will("lamp/x", b""))).code is ReturnCode.ACCEPTED
@@ -388,6 +396,16 @@ async def test_a_revoked_certificate_ends_live_connections(
 
 
 # --- limits and bad input ---
+
+
+async def test_refused_subscriptions_do_not_fill_the_log(
+    restricted: MakeDevice, caplog: pytest.LogCaptureFixture
+) -> None:
+    one = await restricted().accepted("lamp")
+    for number in range(100):
+        assert await one.subscribe((f"a+/{number}", 0)) == (0x80,)
+    assert len(caplog.records) == 21
+    assert caplog.records[-1].getMessage().endswith("not logged until it connects again")
 
 
 @pytest.mark.parametrize(
@@ -488,6 +506,40 @@ async def test_no_connect_in_time(device: MakeDevice, monkeypatch: pytest.Monkey
 
 
 # --- the hot path ---
+
+
+async def test_many_packets_in_one_chunk_leave_others_their_turn(device: MakeDevice) -> None:
+    """What is left of the chunk waits, in order, and nothing more is read meanwhile."""
+    busy, other = await device().accepted("busy"), await device().accepted("other")
+    await other.subscribe(("n/+", 0))
+    topics = [f"n/{number}" for number in range(3 * ingest.TURNS)]
+    busy.send(b"".join(Publish(topic, b"").encode() for topic in topics) + PINGREQ)
+    busy.send(Publish("n/last", b""))
+    assert not busy.link.reading
+    other.send(PINGREQ)
+    first = await other.take()
+    assert PINGRESP in first[: ingest.TURNS + 1]
+    received = [packet.topic for packet in first if isinstance(packet, Publish)]
+    while len(received) <= len(topics):
+        received += [packet.topic for packet in await other.messages()]
+    assert received == [*topics, "n/last"]
+    assert await busy.take() == [PINGRESP]
+    assert busy.link.reading
+
+
+async def test_what_was_put_off_counts_when_the_link_is_lost(device: MakeDevice, broker: Broker) -> None:
+    """A client may send a lot, DISCONNECT and close at once: that is no lost connection."""
+    wills = Recorder()
+    broker.router.subscribe("gone", wills)
+    received = Recorder()
+    broker.router.subscribe("n/+", received)
+    busy = await device().accepted("busy", will=Will("gone", b""))
+    packets = [Publish(f"n/{number}", b"").encode() for number in range(3 * ingest.TURNS)]
+    busy.send(b"".join(packets) + DISCONNECT)
+    busy.lose()
+    assert len(received.messages) == len(packets)
+    assert wills.messages == []
+
 
 payloads = st.binary(max_size=6)
 topic_names = st.sampled_from(["a", "a/b", "c", "longer/topic"])

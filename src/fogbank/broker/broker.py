@@ -112,6 +112,10 @@ class Broker:
                 return f"the will: {error}"
             if connect.will.qos == 2:
                 return "the will has quality of service 2, which is not served"
+            if problem := self.quotas.topic_problem(connect.will.topic):
+                return f"the will: {problem}"
+            if len(connect.will.payload) > self.quotas.max_payload:
+                return f"the will has {len(connect.will.payload)} bytes; {self.quotas.max_payload} are allowed"
         return None
 
     @staticmethod

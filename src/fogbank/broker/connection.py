@@ -47,6 +47,10 @@ log = logging.getLogger(__name__)
 
 CONNECT_TIMEOUT = 10.0
 """Seconds within which a new connection must have sent its CONNECT. (3.1)"""
+MAX_COMPLAINTS = 20
+"""Warnings that one connection causes while it lasts."""
+TURN = 128 * 1024
+"""Bytes of a chunk after which others get their turn before more is read: event loops read on while there is more."""
 MAX_ROUTES = 1024
 """Topics whose authorisation and route one connection remembers."""
 
@@ -94,6 +98,7 @@ class Connection:
     """A client's connection, from its first byte to its last."""
 
     __slots__ = (
+        "_complaints",
         "_deadline",
         "_host",
         "_partial",
@@ -102,6 +107,7 @@ class Connection:
         "flow",
         "heard",
         "is_connected",
+        "is_ready",
         "keep_alive",
         "last_heard",
         "line",
@@ -128,7 +134,10 @@ class Connection:
         self.quotas = host.quotas
         self.line = Line(link, host.flow)
         self.state = State.WAITING
+        self._complaints = 0
         self.is_connected = False
+        self.is_ready = False
+        """Whether chunks are handled as they come: connected, and nothing put off."""
         self._routes: dict[bytes, Route] = {}
         """Topics this connection may publish to."""
         self._partial: list[bytes] = []
@@ -151,11 +160,13 @@ class Connection:
 
     def receive(self, data: bytes) -> None:
         """Take a chunk as it comes from the peer."""
-        if self.is_connected:
+        if self.is_ready:
             feed(self, data)
+            if len(data) >= TURN:
+                self.line.give_way()
         elif self.state is State.WAITING:
             self._greet(data)
-        elif self.state is State.ACCEPTING:
+        elif self.state is not State.CLOSED:
             self._partial.append(data)
 
     def join(self, data: bytes) -> bytes | None:
@@ -173,6 +184,23 @@ class Connection:
         """Keep the beginning of a packet of at least `size` bytes until the rest arrives."""
         self._partial.append(data[position:])
         self.missing = size - (len(data) - position)
+
+    def put_off(self, rest: bytes) -> None:
+        """Handle `rest` when others have had their turn, and read nothing more until then."""
+        self.is_ready = False
+        self._partial.append(rest)
+        self.line.hold()
+        self.flow.soon(self._go_on)
+
+    def _go_on(self) -> None:
+        """Handle what was put off, or sent while the client was being admitted."""
+        if self.is_connected and not self.is_ready:
+            rest = b"".join(self._partial)
+            self._partial.clear()
+            self.is_ready = True
+            self.line.let_go()
+            if rest:
+                feed(self, rest)
 
     def _greet(self, data: bytes) -> None:
         """Wait for one whole packet, which must be CONNECT. [MQTT-3.1.0-1]"""
@@ -210,11 +238,7 @@ class Connection:
         self.is_connected = True
         self.line.write(Connack(session_present=present).encode())
         self.session.resume()
-        rest = b"".join(self._partial)
-        self._partial.clear()
-        self.line.let_go()
-        if rest:
-            feed(self, rest)
+        self._go_on()
 
     # --- packets, the readable way ---
 
@@ -253,7 +277,7 @@ class Connection:
         route = self.route(publish.topic.encode())
         if publish.retain:
             self._allow(self.authorizer.retain(publish.topic), "publish", publish.topic)
-            log.warning("%r: retained messages are not kept yet: %r reaches who subscribes now", self, publish.topic)
+            self._complain("retained messages are not kept yet: %r reaches who subscribes now", publish.topic)
         message = Message(publish.topic, publish.payload, publish.qos, publish.retain, self.origin)
         self.router.deliver(message)
         if publish.qos:
@@ -267,16 +291,14 @@ class Connection:
         too_many = len(packet.filters) > self.quotas.filters_per_subscribe
         codes = [FAILURE if too_many else self._grant(filter_, qos) for filter_, qos in packet.filters]
         if too_many:
-            log.warning(
-                "%r: SUBSCRIBE with %d filters, %d are allowed", self, len(codes), self.quotas.filters_per_subscribe
-            )
+            self._complain("SUBSCRIBE with %d filters, %d are allowed", len(codes), self.quotas.filters_per_subscribe)
         self.line.write(Suback(packet.packet_id, tuple(codes)).encode())
 
     def _grant(self, filter_: str, qos: int) -> int:
         """Subscribe to one filter: the quality of service granted, or FAILURE."""
         session = self.session
         if problem := self._filter_problem(filter_):
-            log.warning("%r: may not subscribe: %s", self, problem)
+            self._complain("may not subscribe: %s", problem)
             self._trace("subscribe", "denied", filter_, problem)
             return FAILURE
         granted = min(qos, 1)
@@ -293,7 +315,7 @@ class Connection:
             return str(error)
         if filter_.startswith("$share/"):
             return f"{filter_!r}: shared subscriptions are not served yet"
-        if problem := self._size_problem(filter_):
+        if problem := self.quotas.topic_problem(filter_):
             return problem
         session = self.session
         if (
@@ -303,13 +325,6 @@ class Connection:
             return f"{self.quotas.subscriptions_per_connection} subscriptions per connection are allowed"
         decision = self.authorizer.subscribe(filter_)
         return None if decision.allowed else decision.reason
-
-    def _size_problem(self, topic: str) -> str | None:
-        if len(topic.encode()) > self.quotas.max_topic:
-            return f"the topic has {len(topic.encode())} bytes; {self.quotas.max_topic} are allowed"
-        if topic.count("/") >= self.quotas.max_levels:
-            return f"the topic {topic!r} has {topic.count('/') + 1} levels; {self.quotas.max_levels} are allowed"
-        return None
 
     def _unsubscribe(self, packet: Unsubscribe) -> None:
         for filter_ in packet.filters:
@@ -329,7 +344,7 @@ class Connection:
             check_topic(name)
         except InvalidTopic as error:
             raise MalformedPacket(str(error)) from None
-        if problem := self._size_problem(name):
+        if problem := self.quotas.topic_problem(name):
             raise Refused(DisconnectReason.CLIENT_ERROR, problem)
         self._allow(self.authorizer.publish(name), "publish", name)
         return self._remember(topic, name)
@@ -373,7 +388,9 @@ class Connection:
         )
 
     def lost(self) -> None:
-        """The link is gone."""
+        """The link is gone; what came before it went still counts, a DISCONNECT above all."""
+        while self.is_connected and not self.is_ready:
+            self._go_on()
         self.end(DisconnectReason.CONNECTION_LOST)
 
     def end(self, reason: DisconnectReason, why: str = "") -> None:
@@ -384,7 +401,7 @@ class Connection:
             log.warning("%r: disconnected (%s): %s", self, reason.value, why)
         was_connected = self.is_connected
         self.state = State.CLOSED
-        self.is_connected = False
+        self.is_connected = self.is_ready = False
         self._cancel_deadline()
         self._partial.clear()
         self._routes.clear()
@@ -404,6 +421,14 @@ class Connection:
             self._deadline = None
 
     # --- seeing why ---
+
+    def _complain(self, text: str, *args: object) -> None:
+        """A warning that does not end the connection; what goes on and on fills no log."""
+        self._complaints += 1
+        if self._complaints <= MAX_COMPLAINTS:
+            log.warning("%r: %s", self, text % args)
+        elif self._complaints == MAX_COMPLAINTS + 1:
+            log.warning("%r: more of the same is not logged until it connects again", self)
 
     def trace_publish(self, topic: str, count: int) -> None:
         self._trace("publish", "success", topic, detail={"messages": count} if count > 1 else None)

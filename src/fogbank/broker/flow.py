@@ -60,6 +60,9 @@ class Flow:
     def later(self, delay: float, callback: Callable[..., object], *args: Any) -> Timer:
         return self._scheduler.call_later(delay, callback, *args)
 
+    def soon(self, callback: Callable[[], object]) -> None:
+        self._scheduler.call_soon(callback)
+
     # --- writing ---
 
     def dirty(self, line: "Line") -> None:

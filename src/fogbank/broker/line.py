@@ -129,6 +129,11 @@ class Line:
         if not self._holds and not self._closed:
             self._link.resume_reading()
 
+    def give_way(self) -> None:
+        """Read on when everybody else has had a turn."""
+        self.hold()
+        self._flow.soon(self.let_go)
+
     # --- the end ---
 
     def close(self) -> None:

@@ -36,6 +36,14 @@ class Quotas(msgspec.Struct, frozen=True, kw_only=True):
     """Messages that wait in one session; further ones are dropped. UNVERIFIED: AWS names no figure."""
     queued_bytes: int
 
+    def topic_problem(self, topic: str) -> str | None:
+        """What is too much about a topic or filter; None where nothing is."""
+        if len(topic.encode()) > self.max_topic:
+            return f"the topic has {len(topic.encode())} bytes; {self.max_topic} are allowed"
+        if topic.count("/") >= self.max_levels:
+            return f"the topic {topic!r} has {topic.count('/') + 1} levels; {self.max_levels} are allowed"
+        return None
+
 
 AWS = Quotas(
     max_payload=128 * 1024,  # [GR] "The payload for every publish request can be no larger than 128 KB"
