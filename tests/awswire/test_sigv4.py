@@ -319,6 +319,8 @@ def test_headers_need_a_date(moment: str | None, text: str) -> None:
         ("Expires=3600", "Expires=0", "from 1 to 604800"),
         ("Expires=3600", "Expires=604801", "from 1 to 604800"),
         ("Expires=3600", "Expires=soon", "from 1 to 604800"),
+        ("Expires=3600", "Expires=0000000019", "from 1 to 604800"),
+        ("Expires=3600", "Expires=000000001" + "9" * 5000, "from 1 to 604800"),
     ],
 )
 def test_incomplete_queries_say_what_they_lack(old: str, new: str, text: str) -> None:

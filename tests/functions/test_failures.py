@@ -34,7 +34,7 @@ def test_timeout() -> None:
     assert failures.reason(failure) == expected
 
 
-@pytest.mark.parametrize("document", [b"", b"oops", b"[1]", b'{"errorType": 7}', b"\xff"])
+@pytest.mark.parametrize("document", [b"", b"oops", b"[1]", b'{"errorType": 7}', b"\xff", b'{"errorType": "\xff"}', b'{"a":' + b"[" * 10_000])
 def test_what_the_runtime_reports_is_made_a_document_where_it_is_none(document: bytes) -> None:
     failure = failures.reported(document)
     assert msgspec.json.decode(failure.document)["errorType"] == "Runtime.Unknown"
@@ -50,6 +50,6 @@ def test_what_the_runtime_reports_stays_as_it_is() -> None:
     assert failures.report_status(None) == ""
 
 
-@pytest.mark.parametrize("document", [b"{}", b"x", b'{"errorMessage": {}}'])
+@pytest.mark.parametrize("document", [b"{}", b"x", b'{"errorMessage": {}}', b'{"errorMessage": "\xff"}', b"[" * 10_000])
 def test_there_is_always_a_reason(document: bytes) -> None:
     assert failures.reason(failures.Failure(document, "")) == "the function failed"

@@ -166,7 +166,7 @@ async def test_a_dry_run_runs_nothing(make_service: MakeService) -> None:
         await service.invoke("g", b"{}", type_=InvocationType.DRY_RUN)
 
 
-@pytest.mark.parametrize("payload", [b"{", b"{} x", b"nope", b"NaN", b'"\xff"', b'{"a": 1,}'])
+@pytest.mark.parametrize("payload", [b"{", b"{} x", b"nope", b"NaN", b'"\xff"', b'{"a": 1,}', b"[" * 100_000])
 async def test_refuses_what_is_no_json(make_service: MakeService, payload: bytes) -> None:
     service = await make_service()
     await service.create("f", ARCHIVE, configuration())
@@ -185,7 +185,10 @@ async def test_bounds_the_event(make_service: MakeService) -> None:
             await service.invoke("f", b'"' + b"x" * (limit - 1) + b'"', type_=type_)
 
 
-@pytest.mark.parametrize("context", ["no base64!", base64.b64encode(b"[]").decode(), base64.b64encode(b"{").decode()])
+@pytest.mark.parametrize(
+    "context",
+    ["no base64!", *(base64.b64encode(json).decode() for json in (b"[]", b"{", b'{"a":' + b"[" * 2000, b'{"a": "\xff"}'))],
+)
 async def test_refuses_a_client_context_that_is_none(make_service: MakeService, context: str) -> None:
     service = await make_service()
     await service.create("f", ARCHIVE, configuration())

@@ -118,6 +118,7 @@ def test_whatever_comes_is_a_request_or_a_modelled_error(payload: bytes) -> None
         (b'{"clientToken": "' + b"x" * 65 + b'"}', None),
         (b"[" * 100_000, None),
         (b"\xff", None),
+        (b'{"clientToken": "\xff"}', None),
     ],
 )
 def test_the_token_of_any_payload(payload: bytes, token: str | None) -> None:

@@ -136,9 +136,11 @@ async def test_garbage_instead_of_tls(edge: Edge, garbage: bytes, caplog: pytest
     assert await exchange(edge, edge.client(), Connect("next").encode()) == Connack().encode()
 
 
-async def test_garbage_inside_tls(edge: Edge, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("garbage", [b"\x00\x01\x02", b"\xc0\x00"])
+async def test_garbage_inside_tls(edge: Edge, garbage: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    """The second begins with a letter of Latin-1, but with none of HTTP."""
     reader, writer = await edge.connect(edge.client())
-    writer.write(b"\x00\x01\x02")
+    writer.write(garbage)
     assert await until_closed(reader) == b""
     writer.close()
     assert len([record for record in caplog.records if "neither MQTT nor HTTP" in record.getMessage()]) == 1

@@ -27,6 +27,7 @@ SKEW = 15 * 60
 MAX_EXPIRES = 7 * 24 * 3600
 """Seconds that a presigned request may live at most."""
 
+_SECONDS = re.compile(r"[0-9]{1,9}")
 _TIMESTAMP = re.compile(r"[0-9]{8}T[0-9]{6}Z")
 _UNSIGNABLE = frozenset({"authorization", "connection", "expect", "transfer-encoding", "user-agent", "x-amzn-trace-id"})
 _MAX_SIGNING_KEYS = 256
@@ -100,7 +101,7 @@ def _query_claim(fields: dict[str, str]) -> Claim:
     if lacking := [name for name in names if not fields.get(name)]:
         raise IncompleteSignature(" ".join(f"AWS query-string parameters must include '{name}'." for name in lacking))
     expires = fields.get("X-Amz-Expires")
-    if expires is not None and not (expires.isascii() and expires.isdigit() and 0 < int(expires[:9]) <= MAX_EXPIRES):
+    if expires is not None and not (_SECONDS.fullmatch(expires) and 0 < int(expires) <= MAX_EXPIRES):
         raise IncompleteSignature(f"X-Amz-Expires must be a number of seconds from 1 to {MAX_EXPIRES}.")
     credential, signed_headers, signature, moment = (fields[name] for name in names)
     claim = _claim(credential, signed_headers, signature, _timestamp(moment))

@@ -13,6 +13,9 @@ UNHANDLED = "Unhandled"
 
 EXIT_ERROR = "Runtime.ExitError"
 
+UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+"""What the decoder raises for JSON that is none, is not UTF-8, or is nested too deeply to be read."""
+
 _SIGNALS = {
     signal.SIGHUP: "hangup",
     signal.SIGINT: "interrupt",
@@ -73,7 +76,7 @@ def reported(document: bytes) -> Failure:
     try:
         members = msgspec.json.decode(document, type=dict[str, msgspec.Raw])
         kind = msgspec.json.decode(members.get("errorType", b'""'), type=str)
-    except msgspec.MsgspecError:
+    except UNREADABLE:
         kind = "Runtime.Unknown"
         document = _document(errorType=kind, errorMessage=document.decode("utf-8", "replace"))
     return Failure(document, "", kind)
@@ -91,7 +94,7 @@ def reason(failure: Failure) -> str:
     try:
         members = msgspec.json.decode(failure.document, type=dict[str, msgspec.Raw])
         message = msgspec.json.decode(members.get("errorMessage", b'""'), type=str)
-    except msgspec.MsgspecError:
+    except UNREADABLE:
         message = ""
     return ": ".join(part for part in (failure.error_type, message) if part) or "the function failed"
 

@@ -301,7 +301,7 @@ def _event(payload: bytes, limit: int) -> bytes:
     try:
         msgspec.json.decode(payload, type=msgspec.Raw)
         payload.isascii() or payload.decode()
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except failures.UNREADABLE as error:
         raise InvalidRequestContent(f"Could not parse request body into json: {error}") from error
     return payload
 
@@ -312,7 +312,7 @@ def _client_context(encoded: str) -> str:
         raise RequestTooLarge(f"The client context must be smaller than {MAX_CLIENT_CONTEXT} bytes of base64")
     try:
         context = msgspec.json.decode(base64.b64decode(encoded, validate=True), type=dict[str, Any])
-    except (ValueError, msgspec.MsgspecError) as error:
+    except (ValueError, *failures.UNREADABLE) as error:  # ValueError: not base64
         raise InvalidRequestContent("Client context must be a valid Base64-encoded JSON object.") from error
     return msgspec.json.encode(context).decode()
 

@@ -45,7 +45,7 @@ def client_token(payload: bytes) -> str | None:
     """The token of a get or delete, whose payload may otherwise be anything, and of a request that was refused."""
     try:
         document = msgspec.json.decode(payload)
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     token = document.get("clientToken") if isinstance(document, dict) else None
     return token if _is_token(token) else None

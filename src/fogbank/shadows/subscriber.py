@@ -84,7 +84,8 @@ class ShadowSubscriber:
 
     def _done(self, connection: Connection, cost: int, refused: bool, done: asyncio.Future[bytes]) -> None:
         self._pending_bytes -= cost
-        self._overflowing = False
+        if self._pending_bytes < self._limits.pending_bytes // 2:  # well below: not once for each that is served
+            self._overflowing = False
         if not refused:
             self._in_flight[connection] -= 1
             if not self._in_flight[connection]:

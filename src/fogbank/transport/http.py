@@ -8,14 +8,18 @@ control and keep-alive; added here are bounds on the head of a request and deadl
 
 import asyncio
 import enum
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import httptools
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from fogbank.transport.corked import Corked
+
+log = logging.getLogger(__name__)
 
 AsgiApp = Callable[[Any, Any, Any], Awaitable[None]]
 
@@ -123,7 +127,14 @@ class HttpConnection(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        super().data_received(data)
+        self._unset_keepalive_if_required()
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserError as error:
+            self._refuse(error)
+            return
+        except httptools.HttpParserUpgrade:
+            self._unsupported_upgrade_warning()
         if self._part is _Part.NOTHING or self.transport.is_closing():
             self._stop_deadline()
         elif self._part is _Part.BODY:
@@ -168,6 +179,10 @@ class HttpConnection(HttpToolsProtocol):
         """uvicorn would ask for a WebSocket library; such a request is simply answered as if it had not asked."""
         self.logger.info("A request to upgrade the connection was answered over HTTP.")
 
+    @property
+    def _ip(self) -> str | None:
+        return None if self.client is None else self.client[0]
+
     # --- bounds -------------------------------------------------------------------------------------------------
 
     def _bound_head(self, size: int) -> None:
@@ -180,14 +195,16 @@ class HttpConnection(HttpToolsProtocol):
         self._unfinished += size
         if self._unfinished > 2 * MAX_HEAD:
             self._head = self._unfinished
-            self.send_400_response("")
+            self._refuse(_HeadTooLong())
 
-    def send_400_response(self, msg: str) -> None:
-        """Refuse what is no HTTP, or has too long a head, and close."""
-        status = 400
+    def _refuse(self, error: Exception) -> None:
+        """Answer what is no HTTP, or has too long a head, and close."""
+        self._stop_deadline()
+        status, why = 400, "Invalid HTTP request received."
         if self._head > MAX_HEAD:
-            status, msg = 431, f"The request line and headers must not be longer than {MAX_HEAD} bytes together."
-        content = msg.encode()
+            status, why = 431, f"The request line and headers must not be longer than {MAX_HEAD} bytes together."
+        log.warning("%s: HTTP refused with %d: %s", self._ip, status, error if status == 400 else why)
+        content = why.encode()
         self.transport.write(
             b"%bserver: fogbank\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: %d\r\n"
             b"connection: close\r\n\r\n%b" % (STATUS_LINE[status], len(content), content)
@@ -205,4 +222,5 @@ class HttpConnection(HttpToolsProtocol):
 
     def _pass_deadline(self) -> None:
         self._deadline = None
+        log.info("%s: closed while waiting for the rest of a request (%s)", self._ip, self._part.name.lower())
         self.transport.close()

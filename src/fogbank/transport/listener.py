@@ -17,7 +17,7 @@ from fogbank.ports import PrincipalStore
 from fogbank.tasks import Tasks
 from fogbank.transport.http import IDENTITY
 from fogbank.transport.mqtt_link import MqttLink
-from fogbank.transport.peer import NO_CERTIFICATE, Peer, PlainPrincipals
+from fogbank.transport.peer import NO_CERTIFICATE, NoPrincipals, Peer, PlainPrincipals
 from fogbank.transport.tls import ALPN_HTTP, ALPN_MQTT, TlsLink
 
 log = logging.getLogger(__name__)
@@ -65,6 +65,7 @@ class Entrance:
         self._broker = broker
         self._http = http
         self._principals = principals
+        self._without_certificate: PrincipalStore = NoPrincipals()
         self._tasks = Tasks("listener")
 
     async def close(self) -> None:
@@ -88,15 +89,16 @@ class Entrance:
         self._tasks.start(self._identify(link, certificate, alpn), "identify")
 
     async def _identify(self, link: TlsLink, certificate: bytes | None, alpn: bytes) -> None:
-        identity = NO_CERTIFICATE
+        identity, principals = NO_CERTIFICATE, self._without_certificate
         if certificate is not None:
+            principals = self._principals
             try:
                 identity = await self._principals.identify(certificate)
             except Exception:
                 log.exception("%s: cannot look up the client's certificate", _ip(link))
                 link.abort()
                 return
-        peer = Peer(identity, self._principals, _ip(link))
+        peer = Peer(identity, principals, _ip(link))
         link.set_extra_info(IDENTITY, identity if certificate is not None else None)
         if link.is_closing():
             return
@@ -112,7 +114,7 @@ class Entrance:
         """Set the protocol that the first byte belongs to; whether there is one."""
         if first == FIRST_OF_MQTT:
             self._speak_mqtt(link, peer)
-        elif chr(first).isalpha():
+        elif first < 0x80 and chr(first).isalpha():
             self._speak_http(link)
         else:
             return False
@@ -186,5 +188,5 @@ def _ip(transport: asyncio.BaseTransport) -> str | None:
 
 
 def _reason(error: OSError) -> str:
-    text = (error.strerror or str(error)).lower()
+    text = (error.strerror or str(error)).lower().rpartition(": ")[2]  # asyncio puts the address before it
     return f"{text}; choose another port, or 0 for any free one" if "in use" in text else text

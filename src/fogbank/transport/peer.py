@@ -15,6 +15,22 @@ class Peer(msgspec.Struct, frozen=True):
     ip: str | None = None
 
 
+class NoPrincipals:
+    """The principal store of a client without a certificate: whenever it is asked, there is still none."""
+
+    async def identify(self, certificate: bytes) -> Identity:
+        return NO_CERTIFICATE
+
+    async def recheck(self, identity: Identity) -> Identity:
+        return NO_CERTIFICATE
+
+    async def grant(self, identity: Identity, client_id: str | None) -> Grant:
+        return Grant(())
+
+    def watch(self, listener: PrincipalListener) -> None:
+        """Nothing here ever changes."""
+
+
 class PlainPrincipals:
     """The principal store of the plain listener, whose clients have no names: one policy serves them all."""
 
