@@ -1,0 +1,1 @@
+"""What developing Fogbank needs besides Fogbank: none of it is installed with it."""
