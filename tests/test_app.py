@@ -11,6 +11,8 @@ from typing import Any
 import boto3
 import pytest
 from botocore.config import Config
+from cryptography import x509
+from msgspec import structs
 
 from fogbank.app import Platform
 from fogbank.settings import Settings
@@ -74,6 +76,18 @@ async def test_the_ca_certificate_is_served_to_whoever_asks(tmp_path: Path) -> N
         assert served == platform.ca_file.read_bytes()
         assert served.startswith(b"-----BEGIN CERTIFICATE-----")
         assert b"PRIVATE" not in served
+
+
+async def test_devices_reach_it_by_the_names_given(tmp_path: Path) -> None:
+    names = ("iot.example.com", "192.0.2.7")
+    given = structs.replace(settings(tmp_path), host="0.0.0.0", names=names)
+    async with Platform(given) as platform:
+        endpoint = (await asyncio.to_thread(client(platform, "iot").describe_endpoint))["endpointAddress"]
+        assert endpoint == f"iot.example.com:{platform.mqtts.port}"
+    [pem] = x509.load_pem_x509_certificates((tmp_path / "ca" / "server.pem").read_bytes())
+    borne = pem.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert "iot.example.com" in borne.get_values_for_type(x509.DNSName)
+    assert "192.0.2.7" in [str(address) for address in borne.get_values_for_type(x509.IPAddress)]
 
 
 async def test_a_change_of_rights_reaches_the_broker(tmp_path: Path) -> None:

@@ -84,7 +84,7 @@ class Platform:
 
         principals = self.registry.principals
         lambda_api = LambdaApi(self.functions, arns, lambda: self.api_url)
-        server = self._ca.server(server_names(settings.host))
+        server = self._ca.server(server_names(settings.host, settings.names))
         self.ca_file: Path = server.ca
         self._gateway = Gateway(
             [
@@ -186,7 +186,7 @@ class Platform:
         )
 
     def _endpoint(self) -> Endpoint:
-        return Endpoint(self._reach, self.mqtts.port)
+        return Endpoint((*self.settings.names, self._reach)[0], self.mqtts.port)
 
     def _environment_variables(self) -> dict[str, str]:
         """What functions are given to find the platform with."""

@@ -32,6 +32,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     data_dir: Path
     host: str = "127.0.0.1"
+    names: tuple[str, ...] = ()
+    """Host names and addresses that devices reach this instance by; the server's certificate bears them all, and the
+    first is the endpoint address. Without any, what `host` says."""
     api_port: int = 4566
     mqtt_port: int = 8883
     https_port: int = 8443

@@ -40,6 +40,13 @@ PORT = click.IntRange(0, 65535)
     help="Where everything is kept.  [default: $FOGBANK_DATA, else ~/.local/share/fogbank]",
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 for all.")
+@click.option(
+    "--name",
+    "names",
+    multiple=True,
+    metavar="HOST",
+    help="Name or address that devices use; the certificate bears it, DescribeEndpoint answers the first. Repeatable.",
+)
 @click.option("--api-port", type=PORT, default=4566, show_default=True, help="The HTTP API (boto3, the AWS CLI).")
 @click.option("--mqtt-port", type=PORT, default=8883, show_default=True, help="MQTT over mutual TLS.")
 @click.option("--https-port", type=PORT, default=8443, show_default=True, help="HTTPS for devices.")
@@ -68,7 +75,7 @@ PORT = click.IntRange(0, 65535)
     type=click.Choice([limits.value for limits in Limits]),
     default=Limits.AWS.value,
     show_default=True,
-    help="aws: AWS IoT's sizes and depths; open: what MQTT itself allows; strict: AWS's rates too.",
+    help="aws: AWS IoT's sizes and depths; open: what MQTT itself allows; strict (AWS's rates too): not yet.",
 )
 @click.option(
     "--ready-file",

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 import msgspec
 
 from fogbank.awswire.errors import RequestEntityTooLarge
+from fogbank.errors import ServiceUnavailable
 from fogbank.gateway.exchange import Disconnected, Exchange
 
 LIMITS: Mapping[str, int] = {"lambda": 69_905_067}
@@ -15,22 +16,41 @@ DEFAULT_LIMIT = 1_048_576
 """Bytes, for everyone else; services bound their own documents more tightly."""
 
 
-async def read(exchange: Exchange) -> None:
-    """Complete the request by its body. Raises RequestEntityTooLarge or Disconnected."""
-    limit = LIMITS.get(exchange.claim.service, DEFAULT_LIMIT) if exchange.claim is not None else DEFAULT_LIMIT
-    declared = exchange.request.headers.get("content-length", "0")
-    if not declared.isdecimal() or len(declared) > 18 or int(declared) > limit:
-        raise RequestEntityTooLarge(f"Request must be smaller than {limit} bytes.")
-    chunks, size, more = [], 0, True
-    while more:
-        message = await exchange.receive()
-        if message["type"] == "http.disconnect":
-            raise Disconnected
-        chunk: bytes = message.get("body", b"")
-        size += len(chunk)
-        if size > limit:
+MAX_LARGE = 256 * 1024 * 1024
+"""Bytes that all bodies longer than DEFAULT_LIMIT may hold while they are read: until then nobody has proven anything
+but to know an access key's ID. Short ones always find room."""
+
+
+class Bodies:
+    """The bodies that are being read."""
+
+    def __init__(self) -> None:
+        self._large = 0
+
+    async def read(self, exchange: Exchange) -> None:
+        """Complete the request by its body. Raises RequestEntityTooLarge, ServiceUnavailable or Disconnected."""
+        limit = LIMITS.get(exchange.claim.service, DEFAULT_LIMIT) if exchange.claim is not None else DEFAULT_LIMIT
+        declared = exchange.request.headers.get("content-length", "0")
+        if not declared.isdecimal() or len(declared) > 18 or int(declared) > limit:
             raise RequestEntityTooLarge(f"Request must be smaller than {limit} bytes.")
-        chunks.append(chunk)
-        more = message.get("more_body", False)
-    if size:
-        exchange.request = msgspec.structs.replace(exchange.request, body=b"".join(chunks))
+        chunks, size, charged, more = [], 0, 0, True
+        try:
+            while more:
+                message = await exchange.receive()
+                if message["type"] == "http.disconnect":
+                    raise Disconnected
+                chunk: bytes = message.get("body", b"")
+                size += len(chunk)
+                if size > limit:
+                    raise RequestEntityTooLarge(f"Request must be smaller than {limit} bytes.")
+                if size > DEFAULT_LIMIT:
+                    self._large += size - charged
+                    charged = size
+                    if self._large > MAX_LARGE:
+                        raise ServiceUnavailable("Too many large requests are under way; try again later.")
+                chunks.append(chunk)
+                more = message.get("more_body", False)
+        finally:
+            self._large -= charged
+        if size:
+            exchange.request = msgspec.structs.replace(exchange.request, body=b"".join(chunks))

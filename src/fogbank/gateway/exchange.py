@@ -43,7 +43,7 @@ class Exchange:
         self.receive = receive
         self.request_id = str(uuid4())
         self.request = read_head(scope)
-        """Without its body until `body.read`."""
+        """Without its body until `Bodies.read`."""
         self.claim: Claim | None = None
         """None where a client certificate speaks for the request."""
         self.caller: Caller

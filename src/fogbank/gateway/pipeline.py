@@ -16,8 +16,8 @@ from fogbank.awswire.errors import UnknownOperation
 from fogbank.awswire.http import Response, parse_query
 from fogbank.clock import Clock
 from fogbank.errors import Forbidden
-from fogbank.gateway import body
 from fogbank.gateway.authentication import AccessKeys, Authenticator, Recheck
+from fogbank.gateway.body import Bodies
 from fogbank.gateway.dispatch import Dispatcher
 from fogbank.gateway.errors import response_to
 from fogbank.gateway.exchange import AsgiMessage, Disconnected, Exchange, Receive, Send
@@ -53,10 +53,11 @@ class Gateway:
         self._traces = None if trace is None else TraceStreams(trace)
         self._dispatcher = dispatcher = Dispatcher(apis)
         self._authenticator = authenticator = Authenticator(arns, clock, access_keys, recheck)
+        self._bodies = bodies = Bodies()
         self._steps: tuple[Step, ...] = (
             authenticator.claim,  # who says they ask, judged by the headers alone
             dispatcher.choose,  # the services they can mean
-            body.read,  # within the bound of the service
+            bodies.read,  # within the bound of the service
             authenticator.authenticate,  # proves the signature
             dispatcher.route,  # the operation
             dispatcher.parse,  # its parameters
@@ -122,7 +123,7 @@ class Gateway:
         await self._respond(exchange, Response(200, (("content-type", "application/zip"),), archive), send)
 
     async def _stream_trace(self, exchange: Exchange, send: Send) -> None:
-        for step in (self._authenticator.claim, body.read, self._authenticator.authenticate):
+        for step in (self._authenticator.claim, self._bodies.read, self._authenticator.authenticate):
             await step(exchange)
         if self._traces is None or exchange.caller.device is not None:
             raise UnknownOperation("There is no trace to listen to here.")
