@@ -472,6 +472,7 @@ BAD_PACKETS = [
     pytest.param("36 05 0001 61 0001", id="PUBLISH, QoS 3"),
     pytest.param("38 03 0001 61", id="PUBLISH, DUP at QoS 0"),
     pytest.param("40 03 000100", id="PUBACK, too long"),
+    pytest.param("40 02 0000", id="PUBACK, packet ID 0"),
     pytest.param("42 02 0001", id="PUBACK, reserved flags"),
     pytest.param("50 02 0001", id="PUBREC"),
     pytest.param("80 06 0001 0001 61 00", id="SUBSCRIBE, flags 0 [MQTT-3.8.1-1]"),

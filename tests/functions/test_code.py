@@ -19,6 +19,7 @@ from fogbank.errors import InvalidParameterValue
 from fogbank.functions import code
 from fogbank.functions.code import CodeCache, unpack
 from fogbank.functions.errors import RequestTooLarge
+from fogbank.ports import StorageError
 from fogbank.storage.memory import MemoryBlobs
 
 LINK = stat.S_IFLNK | 0o777
@@ -149,7 +150,7 @@ def test_a_full_disk_is_not_the_zips_fault(tmp_path: Path, monkeypatch: pytest.M
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(shutil, "copyfileobj", full)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(StorageError, match="No space left"):
         unpack(WHOLE, tmp_path / "place")
 
 

@@ -34,7 +34,9 @@ def test_timeout() -> None:
     assert failures.reason(failure) == expected
 
 
-@pytest.mark.parametrize("document", [b"", b"oops", b"[1]", b'{"errorType": 7}', b"\xff", b'{"errorType": "\xff"}', b'{"a":' + b"[" * 10_000])
+@pytest.mark.parametrize(
+    "document", [b"", b"oops", b"[1]", b'{"errorType": 7}', b"\xff", b'{"errorType": "\xff"}', b'{"a":' + b"[" * 10_000]
+)
 def test_what_the_runtime_reports_is_made_a_document_where_it_is_none(document: bytes) -> None:
     failure = failures.reported(document)
     assert msgspec.json.decode(failure.document)["errorType"] == "Runtime.Unknown"

@@ -187,7 +187,10 @@ async def test_bounds_the_event(make_service: MakeService) -> None:
 
 @pytest.mark.parametrize(
     "context",
-    ["no base64!", *(base64.b64encode(json).decode() for json in (b"[]", b"{", b'{"a":' + b"[" * 2000, b'{"a": "\xff"}'))],
+    [
+        "no base64!",
+        *(base64.b64encode(json).decode() for json in (b"[]", b"{", b'{"a":' + b"[" * 2000, b'{"a": "\xff"}')),
+    ],
 )
 async def test_refuses_a_client_context_that_is_none(make_service: MakeService, context: str) -> None:
     service = await make_service()

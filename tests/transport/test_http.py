@@ -76,6 +76,16 @@ async def test_requests_may_come_at_once_and_in_pieces() -> None:
         assert [(await read_answer(reader))[1]["path"] for _ in range(3)] == ["/hello", "/", "/hello"]
 
 
+async def test_many_requests_in_one_chunk_are_not_one_long_head() -> None:
+    count = 4 * http.MAX_HEAD // len(HELLO)
+    async with serving(echo) as (_, reader, writer):
+        writer.write(HELLO * count + HELLO[:10])
+        for _ in range(count):
+            assert (await read_answer(reader))[1]["path"] == "/hello"
+        writer.write(HELLO[10:])
+        assert (await read_answer(reader))[1]["path"] == "/hello"
+
+
 class Wire(asyncio.Transport):
     """A transport as the TLS link is one: no socket beneath it that anyone could ask."""
 

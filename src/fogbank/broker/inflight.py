@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Iterator
 
 from fogbank.broker.runs import MAX_ID, Run, pubacks
+from fogbank.mqtt.errors import MalformedPacket
 
 PUBACK = 0x40
 
@@ -46,6 +47,7 @@ class Inflight:
         """Take the PUBACKs that stand in `data` from `position` on; where they end.
 
         Identifiers that are not in use are ignored: acknowledgements of messages sent before a session was resumed.
+        Raises MalformedPacket for the identifier 0.
         """
         end = len(data) - 3
         while position < end and data[position] == PUBACK and data[position + 1] == 2:
@@ -53,7 +55,10 @@ class Inflight:
             if count:
                 self._drop(count)
             else:
-                self._acknowledge_one(data[position + 2] << 8 | data[position + 3])
+                packet_id = data[position + 2] << 8 | data[position + 3]
+                if not packet_id:
+                    raise MalformedPacket("PUBACK with packet identifier 0 [MQTT-2.3.1-1]")
+                self._acknowledge_one(packet_id)
                 count = 1
             position += 4 * count
         return position

@@ -25,7 +25,7 @@ from pathlib import Path, PurePosixPath
 
 from fogbank.errors import InvalidParameterValue
 from fogbank.functions.errors import RequestTooLarge
-from fogbank.ports import Blobs
+from fogbank.ports import Blobs, StorageError
 
 MAX_ZIP = 50 * 1024 * 1024
 MAX_UNPACKED = 250 * 1024 * 1024
@@ -142,7 +142,7 @@ def unpack(archive: bytes, place: Path) -> None:
         raise InvalidParameterValue(_NOT_A_ZIP) from error
     except OSError as error:
         if error.errno in _OUR_FAULTS:
-            raise
+            raise StorageError(f"cannot unpack the code of a function: {error}") from error
         raise InvalidParameterValue(_NOT_A_ZIP) from error
 
 

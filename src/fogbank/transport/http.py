@@ -110,6 +110,8 @@ class HttpConnection(HttpToolsProtocol):
         super().__init__(config, server_state, app_state)
         self.access_log = False
         self._part = _Part.NOTHING
+        self._begun = False
+        """Whether a request began in the chunk at hand."""
         self._head = 0
         self._unfinished = 0
         self._discarded = 0
@@ -128,6 +130,7 @@ class HttpConnection(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         self._unset_keepalive_if_required()
+        self._begun = False
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserError as error:
@@ -142,12 +145,14 @@ class HttpConnection(HttpToolsProtocol):
         else:
             if self._deadline is None:
                 self._restart_deadline(HEAD_DEADLINE)
-            self._bound_unfinished_head(len(data))
+            if not self._begun:  # else most of the chunk may have been requests before this one
+                self._bound_unfinished_head(len(data))
 
     # --- the parser's callbacks ---------------------------------------------------------------------------------
 
     def on_message_begin(self) -> None:
         self._part = _Part.HEAD
+        self._begun = True
         self._head = self._unfinished = self._discarded = 0
         super().on_message_begin()
 

@@ -34,10 +34,17 @@ class AutomaticExecutor:
     async def _choose(self) -> Executor:
         bwrap = shutil.which("bwrap")
         if bwrap is None:
-            log.info("functions run as plain processes: bubblewrap is not installed")
+            log.warning(
+                "functions run as plain processes, which see all that this server's user sees, its keys included: "
+                "install bubblewrap to give each a sandbox"
+            )
             return self._plain
         sandboxed = BubblewrapExecutor(bwrap, self._private)
         if not await sandboxed.usable():
-            log.warning("functions run as plain processes: %s cannot make a sandbox on this machine", bwrap)
+            log.warning(
+                "functions run as plain processes, which see all that this server's user sees, its keys included: "
+                "%s cannot make a sandbox on this machine",
+                bwrap,
+            )
             return self._plain
         return sandboxed
