@@ -67,15 +67,15 @@ class Bystander:
 
 
 def settled(server: Server) -> None:
-    """Wait until connections that were closed are gone."""
-    last = -1
+    """Wait until connections that were closed are gone, and told of."""
+    last = (-1, -1)
 
     def still() -> bool:
         nonlocal last
-        before, last = last, server.descriptors()
+        before, last = last, (server.descriptors(), len(server.lines()))
         return before == last
 
-    eventually("the server's descriptors settle", still)
+    eventually("the server's descriptors and log settle", still)
 
 
 @contextlib.contextmanager

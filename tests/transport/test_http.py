@@ -77,13 +77,29 @@ async def test_requests_may_come_at_once_and_in_pieces() -> None:
 
 
 async def test_many_requests_in_one_chunk_are_not_one_long_head() -> None:
-    count = 4 * http.MAX_HEAD // len(HELLO)
+    asks = HELLO.replace(b"host: x", b"host: x\r\npadding: " + b"x" * 5000)
+    count = 4 * http.MAX_HEAD // len(asks)
     async with serving(echo) as (_, reader, writer):
-        writer.write(HELLO * count + HELLO[:10])
+        writer.write(asks * count + asks[:10])
         for _ in range(count):
             assert (await read_answer(reader))[1]["path"] == "/hello"
-        writer.write(HELLO[10:])
+        writer.write(asks[10:])
         assert (await read_answer(reader))[1]["path"] == "/hello"
+
+
+async def test_who_asks_on_without_waiting_for_answers_is_not_read_on() -> None:
+    """Requests ahead of their answers wait in bytes, not as requests, and all are answered in their order."""
+    count = 20 * http.MAX_PIPELINED
+    async with serving(echo) as (server, reader, writer):
+        numbered = b"".join(HELLO.replace(b"hello", b"%d" % number) for number in range(count))
+        writer.write(numbered)
+        longest = 0
+        for number in range(count):
+            assert (await read_answer(reader))[1]["path"] == f"/{number}"
+            [connection] = server._state.connections
+            assert isinstance(connection, http.HttpConnection)
+            longest = max(longest, len(connection.pipeline))
+    assert longest < http.MAX_PIPELINED + http.PIECE // 30
 
 
 class Wire(asyncio.Transport):

@@ -34,6 +34,10 @@ BODY_DEADLINE = 20.0
 """Seconds that may pass between two pieces of a body."""
 MAX_HEAD = 65_536
 """Bytes of request line and headers."""
+MAX_PIPELINED = 64
+"""Requests of one connection that may wait for the answer to the one before, until no more is read from it."""
+PIECE = 4096
+"""Bytes given to the parser at a time: a chunk of small requests must not become thousands of them at once."""
 MAX_DISCARDED = 128 * 1024 * 1024
 """Bytes of a body that are still read, and thrown away, after its request was answered with an error."""
 
@@ -110,8 +114,10 @@ class HttpConnection(HttpToolsProtocol):
         super().__init__(config, server_state, app_state)
         self.access_log = False
         self._part = _Part.NOTHING
+        self._waiting = bytearray()
+        """What has come and is not parsed yet."""
         self._begun = False
-        """Whether a request began in the chunk at hand."""
+        """Whether a request began in the piece at hand."""
         self._head = 0
         self._unfinished = 0
         self._discarded = 0
@@ -130,6 +136,24 @@ class HttpConnection(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         self._unset_keepalive_if_required()
+        self._waiting += data
+        self._parse()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        self._parse()
+
+    def _parse(self) -> None:
+        """Parse what has come, as far as there is room for further requests."""
+        while self._waiting and not self.transport.is_closing():
+            if len(self.pipeline) >= MAX_PIPELINED:
+                self.flow.pause_reading()
+                return
+            piece = bytes(self._waiting[:PIECE])
+            del self._waiting[:PIECE]
+            self._parse_piece(piece)
+
+    def _parse_piece(self, data: bytes) -> None:
         self._begun = False
         try:
             self.parser.feed_data(data)
@@ -145,8 +169,9 @@ class HttpConnection(HttpToolsProtocol):
         else:
             if self._deadline is None:
                 self._restart_deadline(HEAD_DEADLINE)
-            if not self._begun:  # else most of the chunk may have been requests before this one
-                self._bound_unfinished_head(len(data))
+            # where the head began in this piece, what precedes it was requests that are whole
+            before = data.rfind(b"\r\n\r\n") + 4 if self._begun else 0
+            self._bound_unfinished_head(len(data) - before)
 
     # --- the parser's callbacks ---------------------------------------------------------------------------------
 
