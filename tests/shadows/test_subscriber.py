@@ -9,7 +9,7 @@ from tests.shadows.conftest import Bench
 from fogbank.message import Message, Origin
 from fogbank.ports import Subscriber
 from fogbank.settings import Limits
-from fogbank.shadows.subscriber import REQUEST_BYTES, ShadowSubscriber
+from fogbank.shadows.subscriber import REQUEST_BYTES, SHARE, ShadowSubscriber
 from fogbank.topics import matches
 
 LAMP = Origin("c" * 64, "lamp")
@@ -160,15 +160,25 @@ class TestBounds:
 
     async def test_past_all_room_requests_are_dropped_with_one_warning(self, caplog: pytest.LogCaptureFixture) -> None:
         wired = Wired(pending_bytes=3 * (REQUEST_BYTES + 100))
+        rule = Origin(hops=1)
         for value in range(8):
-            wired.report(value)
+            wired.report(value, origin=rule)
         await wired.served()
         assert len(wired.published.of("accepted")) == 3
         assert [record.getMessage()[:27] for record in caplog.records] == ["dropping requests to shadow"]
         assert [event.status for event in wired.bench.events].count("skipped") == 5
-        wired.report(9)
+        wired.report(9, origin=rule)
         await wired.served()
         assert len(wired.published.of("accepted")) == 4
+
+    async def test_a_client_that_floods_leaves_room_for_the_others(self) -> None:
+        wired = Wired(Limits.OPEN, pending_bytes=SHARE * 3 * (REQUEST_BYTES + 100))
+        for value in range(8):
+            wired.report(value)
+        wired.report(100, origin=Origin("d" * 64, "other"))
+        await wired.served()
+        assert len(wired.published.of("accepted")) == 3 + 1
+        assert not wired.subscriber._pending_of
 
     async def test_while_shutting_down_nothing_is_taken(self, wired: Wired) -> None:
         await wired.bench.service.close()

@@ -20,6 +20,12 @@ log = logging.getLogger(__name__)
 REQUEST_BYTES = 1024
 """What an unanswered request takes in memory beside its payload, roughly."""
 
+SHARE = 8
+"""No client takes more than this part of `pending_bytes`, so that one that floods does not silence the others."""
+
+Client = tuple[str, str | None]
+"""The principal and client ID that bytes are counted by."""
+
 Connection = tuple[str, str | None, str]
 """The principal, client ID and thing that requests in flight are counted by. What rules republish has no client ID: it
 came over no connection, and nobody would hear that it was refused."""
@@ -38,6 +44,7 @@ class ShadowSubscriber:
         self._limits = limits
         self._in_flight: defaultdict[Connection, int] = defaultdict(int)
         self._pending_bytes = 0
+        self._pending_of: defaultdict[Client, int] = defaultdict(int)
         self._overflowing = False
 
     def subscribe(self, subscriptions: Subscriptions) -> None:
@@ -55,11 +62,12 @@ class ShadowSubscriber:
             self._skip(message, "a client's will: the shadow service ignores those")
             return
         cost = len(message.payload) + REQUEST_BYTES
-        if self._pending_bytes + cost > self._limits.pending_bytes:
+        client = (message.origin.principal, message.origin.client_id)
+        if not self._has_room(client, cost):
             self._overflow(message)
             return
         shadow, operation = parse_request_topic(message.topic)
-        connection = (message.origin.principal, message.origin.client_id, shadow.thing)
+        connection = (*client, shadow.thing)
         refusal = self._refusal(shadow, connection)
         try:
             done = self._service.submit(Request(shadow, operation, message.payload, message.origin, refusal))
@@ -67,9 +75,16 @@ class ShadowSubscriber:
             self._skip(message, error.message)
             return
         self._pending_bytes += cost
+        self._pending_of[client] += cost
         if refusal is None:
             self._in_flight[connection] += 1
         done.add_done_callback(partial(self._done, connection, cost, refusal is not None))
+
+    def _has_room(self, client: Client, cost: int) -> bool:
+        limit = self._limits.pending_bytes
+        if client[1] is not None and self._pending_of.get(client, 0) + cost > limit // SHARE:
+            return False
+        return self._pending_bytes + cost <= limit
 
     def _refusal(self, shadow: ShadowId, connection: Connection) -> ServiceError | None:
         try:
@@ -84,6 +99,10 @@ class ShadowSubscriber:
 
     def _done(self, connection: Connection, cost: int, refused: bool, done: asyncio.Future[bytes]) -> None:
         self._pending_bytes -= cost
+        client = connection[:2]
+        self._pending_of[client] -= cost
+        if not self._pending_of[client]:
+            del self._pending_of[client]
         if self._pending_bytes < self._limits.pending_bytes // 2:  # well below: not once for each that is served
             self._overflowing = False
         if not refused:
@@ -96,7 +115,12 @@ class ShadowSubscriber:
     def _overflow(self, message: Message) -> None:
         if not self._overflowing:
             self._overflowing = True
-            log.warning("dropping requests to shadows: %d bytes of them wait to be served", self._pending_bytes)
+            log.warning(
+                "dropping requests to shadows: %d bytes of them wait to be served, %d from client %r",
+                self._pending_bytes,
+                self._pending_of.get((message.origin.principal, message.origin.client_id), 0),
+                message.origin.client_id,
+            )
         self._skip(message, "dropped: too many requests to shadows wait to be served")
 
     def _skip(self, message: Message, reason: str) -> None:
