@@ -6,7 +6,7 @@ See `flow` for the rules that lines follow among one another.
 from collections.abc import Callable
 from typing import Protocol
 
-from fogbank.broker.flow import HIGH_QUEUE, HIGH_WATER, LOW_WATER, MAX_BACKLOG, Flow
+from fogbank.broker.flow import HIGH_WATER, LOW_WATER, MAX_BACKLOG, Flow
 
 CLOSE_TIMEOUT = 5.0
 """Seconds that a closing connection gets to take what is still to be written."""
@@ -100,9 +100,9 @@ class Line:
             self.let_go()
         self._unblock()
 
-    def queue_grown(self, length: int) -> None:
-        """So many QoS 1 messages wait for the client's acknowledgements."""
-        if length > HIGH_QUEUE and not self._blocked_by_queue:
+    def queue_grown(self) -> None:
+        """More than `HIGH_QUEUE` QoS 1 messages wait for the client's acknowledgements."""
+        if not self._blocked_by_queue:
             self._blocked_by_queue = True
             self._flow.block(self)
 

@@ -6,7 +6,7 @@ Its subscriptions, the QoS 1 messages it has not acknowledged, and those that wa
 from collections import deque
 from collections.abc import Callable
 
-from fogbank.broker.flow import HIGH_WATER
+from fogbank.broker.flow import HIGH_QUEUE, HIGH_WATER
 from fogbank.broker.inflight import Inflight
 from fogbank.broker.line import Line
 from fogbank.broker.quotas import Quotas
@@ -73,15 +73,18 @@ class Session:
     def send_at_least_once(self, run: Run) -> None:
         """Send messages of QoS 1, or let them wait their turn."""
         line = self.line
-        if line is not None and not self.queue and not line.full:
-            room = self._quotas.inflight - self.inflight.count
-            if run.count <= room:
-                line.write(self.inflight.send(run))
-                return
+        if line is None:
+            self._enqueue(run)
+            return
+        room = self._quotas.inflight - self.inflight.count
+        if run.count <= room and not self.queue and not line.full:
+            line.write(self.inflight.send(run))
+            return
         self._enqueue(run)
-        if line is not None:
+        if room > 0:
             self.pump()
-            line.queue_grown(self.queued)
+        if self.queued > HIGH_QUEUE:
+            line.queue_grown()
 
     def acknowledge(self, data: bytes, position: int) -> int:
         """Take the PUBACKs in `data` from `position` on, send what they make room for; where they end."""
@@ -100,6 +103,7 @@ class Session:
             return
         queue = self.queue
         room = self._quotas.inflight - self.inflight.count
+        frames = []
         sent = 0
         while queue and room > 0 and sent < HIGH_WATER:
             run = queue.popleft()
@@ -110,7 +114,9 @@ class Session:
             self.queued -= run.count
             self.queued_bytes -= len(run.frames)
             sent += len(run.frames)
-            line.write(self.inflight.send(run))
+            frames.append(self.inflight.send(run))
+        if frames:
+            line.write(b"".join(frames))
         if not queue:
             line.queue_drained()
 
