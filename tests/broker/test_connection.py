@@ -96,6 +96,14 @@ async def test_packets_sent_right_after_connect_are_handled_in_order(device: Mak
     assert kinds == ["Connack", "Suback", "Publish", "bytes"]
 
 
+async def test_connect_may_come_byte_by_byte(device: MakeDevice) -> None:
+    one = device()
+    connect = Connect("lamp", will=Will("gone", bytes(300))).encode() + PINGREQ
+    for at in range(len(connect)):
+        one.send(connect[at : at + 1])
+    assert await one.take() == [Connack(), PINGRESP]
+
+
 async def test_who_connects_again_takes_over(device: MakeDevice, broker: Broker) -> None:
     """[MQTT-3.1.4-2]"""
     events = Recorder()
@@ -156,6 +164,17 @@ async def test_the_window_of_unacknowledged_messages(device: MakeDevice) -> None
     receiver.send(*(Puback(packet.packet_id) for packet in third))
     fourth = await receiver.messages()
     assert [packet.payload for packet in first + second + third + fourth] == [b"%d" % n for n in range(250)]
+
+
+async def test_an_acknowledgement_with_a_length_longer_than_need_be(device: MakeDevice) -> None:
+    """MQTT 3.1.1 does not demand the shortest form of a remaining length (2.2.3), and nothing may wait for it."""
+    one = await device().accepted()
+    await one.subscribe(("a", 1))
+    one.send(Publish("a", b"", 1, packet_id=1))
+    [message] = await one.messages()
+    one.send(b"\x40\x82\x00" + message.packet_id.to_bytes(2, "big") + PINGREQ)
+    assert await one.take() == [PINGRESP]
+    assert one.connection.session.inflight.count == 0
 
 
 async def test_ping_and_unsubscribe(device: MakeDevice) -> None:

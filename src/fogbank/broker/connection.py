@@ -106,7 +106,6 @@ class Connection:
         "authorizer",
         "flow",
         "heard",
-        "is_connected",
         "is_ready",
         "keep_alive",
         "last_heard",
@@ -135,7 +134,6 @@ class Connection:
         self.line = Line(link, host.flow)
         self.state = State.WAITING
         self._complaints = 0
-        self.is_connected = False
         self.is_ready = False
         """Whether chunks are handled as they come: connected, and nothing put off."""
         self._routes: dict[bytes, Route] = {}
@@ -155,6 +153,11 @@ class Connection:
 
     def __repr__(self) -> str:
         return f"client {self.origin.client_id!r} at {self.peer.ip}"
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether the client has been admitted and is still there."""
+        return self.state is State.CONNECTED
 
     # --- bytes in ---
 
@@ -204,19 +207,23 @@ class Connection:
 
     def _greet(self, data: bytes) -> None:
         """Wait for one whole packet, which must be CONNECT. [MQTT-3.1.0-1]"""
-        self._partial.append(data)
-        data = b"".join(self._partial)
-        self._partial = [data]
+        if self.missing:
+            joined = self.join(data)
+            if joined is None:
+                return
+            data = joined
         try:
             if check_flags(data[0]) is not PacketType.CONNECT:
                 raise ProtocolViolation("the first packet is not CONNECT [MQTT-3.1.0-1]")
             decoded = decode_length(data, 1)
             if decoded is None:
+                self.keep(data, 0, len(data) + 1)
                 return
             length, body = decoded
             if length > self.quotas.max_packet:
                 raise PacketTooLarge(f"a CONNECT of {length} bytes; {self.quotas.max_packet} are allowed")
             if len(data) < body + length:
+                self.keep(data, 0, body + length)
                 return
             connect = Connect.decode(data[body : body + length])
         except UnsupportedVersion as violation:
@@ -235,7 +242,6 @@ class Connection:
         self._cancel_deadline()
         self.session = session
         self.state = State.CONNECTED
-        self.is_connected = True
         self.line.write(Connack(session_present=present).encode())
         self.session.resume()
         self._go_on()
@@ -401,7 +407,7 @@ class Connection:
             log.warning("%r: disconnected (%s): %s", self, reason.value, why)
         was_connected = self.is_connected
         self.state = State.CLOSED
-        self.is_connected = self.is_ready = False
+        self.is_ready = False
         self._cancel_deadline()
         self._partial.clear()
         self._routes.clear()

@@ -73,7 +73,7 @@ def feed(connection: "Connection", data: bytes) -> None:
                 position = _publish_at_most_once(connection, data, position, body, stop)
             elif first == PUBLISH_QOS_1:
                 position = _publish_at_least_once(connection, data, position, body, stop)
-            elif first == PUBACK and length == 2:
+            elif first == PUBACK and data[position + 1] == 2:
                 position = connection.session.acknowledge(data, position)
             else:
                 connection.handle(first, data[body:stop])
