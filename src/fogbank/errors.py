@@ -89,6 +89,13 @@ class LimitExceeded(ServiceError):
     status = 410
 
 
+class RequestEntityTooLarge(ServiceError):
+    """The body of a request is longer than what is taken."""
+
+    code = "RequestEntityTooLargeException"
+    status = 413
+
+
 class Throttling(ServiceError):
     code = "ThrottlingException"
     status = 429

@@ -1,11 +1,8 @@
-"""The benchmark is a program beside the package, not a part of it: its tests put the repository's root on the path."""
+"""What the tests of the benchmark share."""
 
-import sys
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[2]))
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from fogbank.arns import Arns
 from fogbank.broker.authorizer import Authorizer
-from fogbank.cli.simulation import Principal, Question, Simulation, Value, connect_context
+from fogbank.cli.simulation import Principal, Question, Simulation, Value
+from fogbank.policy import connect_context
 from fogbank.ports import Grant, Identity, PolicyDocument, ThingContext
 
 ARNS = Arns("eu-west-1", "123456789012")
@@ -71,7 +72,8 @@ def test_it_agrees_with_the_broker(
     simulation = Simulation(
         Principal(ARNS, policies, IDENTITY, {"lamp": False} if attached else {}, lambda _: lamp), source_ip
     )
-    context = connect_context(ARNS, persistent=persistent, will_topic=will_topic)
+    will = None if will_topic is None else ARNS.iot("topic", will_topic)
+    context = connect_context(persistent=persistent, will_topic=will)
     for question, expected in [
         (
             Question("iot:Connect", ARNS.iot("client", client_id), client_id, context),

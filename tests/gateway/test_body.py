@@ -3,9 +3,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from fogbank.awswire.errors import RequestEntityTooLarge
 from fogbank.awswire.sigv4 import Claim
-from fogbank.errors import ServiceUnavailable
+from fogbank.errors import RequestEntityTooLarge, ServiceUnavailable
 from fogbank.gateway import body
 from fogbank.gateway.exchange import AsgiMessage, Disconnected, Exchange
 

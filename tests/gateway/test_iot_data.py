@@ -5,9 +5,15 @@ import msgspec
 import pytest
 
 from fogbank.arns import Arns
-from fogbank.awswire.errors import RequestEntityTooLarge
 from fogbank.broker.quotas import quotas
-from fogbank.errors import Conflict, Forbidden, InvalidRequest, NotImplementedByFogbank, ResourceNotFound
+from fogbank.errors import (
+    Conflict,
+    Forbidden,
+    InvalidRequest,
+    NotImplementedByFogbank,
+    RequestEntityTooLarge,
+    ResourceNotFound,
+)
 from fogbank.gateway import models
 from fogbank.gateway.call import Call, Caller, Members, operations
 from fogbank.gateway.iot_data import IotDataApi, by_policies

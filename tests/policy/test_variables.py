@@ -2,6 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fogbank.policy import connect_context
 from fogbank.policy.variables import (
     Template,
     UnclosedVariable,
@@ -129,3 +130,17 @@ def test_of_a_thing_that_is_not_attached_only_that_is_known() -> None:
 
 def test_over_http_there_is_no_client_and_no_thing() -> None:
     assert connection_variables(None) == {}
+
+
+@pytest.mark.parametrize(
+    ("persistent", "will", "context"),
+    [
+        (False, None, {"iot:ConnectAttributes": []}),
+        (True, None, {"iot:ConnectAttributes": ["PersistentConnect"]}),
+        (False, "arn:w", {"iot:ConnectAttributes": ["LastWill"], "iot:LastWillTopic": "arn:w"}),
+        (True, "arn:w", {"iot:ConnectAttributes": ["PersistentConnect", "LastWill"], "iot:LastWillTopic": "arn:w"}),
+    ],
+)
+def test_the_condition_keys_of_connect(persistent: bool, will: str | None, context: dict[str, object]) -> None:
+    """Developer guide, connect-policy."""
+    assert connect_context(persistent=persistent, will_topic=will) == context

@@ -4,7 +4,6 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import settings
 
 from fogbank.message import Message
 from fogbank.ports import Delete, Put, Record
@@ -14,9 +13,6 @@ from fogbank.shadows.service import ShadowService
 from fogbank.storage.memory import MemoryDocuments
 from fogbank.testing import FakeClock
 from fogbank.trace import Trace, TraceEvent
-
-settings.register_profile("patient", deadline=None)  # how long an example takes says nothing on a busy machine
-settings.load_profile("patient")
 
 
 class Published(list[Message]):

@@ -1,11 +1,10 @@
 import msgspec
 import pytest
 
-from fogbank.errors import Conflict, ResourceNotFound, ServiceError, Throttling
+from fogbank.errors import Conflict, RequestEntityTooLarge, ResourceNotFound, ServiceError, Throttling
 from fogbank.message import Origin
 from fogbank.settings import Limits
 from fogbank.shadows.document import Shadow, updated
-from fogbank.shadows.errors import RequestEntityTooLarge
 from fogbank.shadows.limits import ShadowLimits
 from fogbank.shadows.operations import TOMBSTONE_SECONDS, Outcome, Request, apply, is_forgotten
 from fogbank.shadows.topics import Operation, ShadowId

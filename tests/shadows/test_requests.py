@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fogbank.errors import InvalidRequest
+from fogbank.errors import InvalidRequest, RequestEntityTooLarge
 from fogbank.settings import Limits
-from fogbank.shadows.errors import RequestEntityTooLarge, UnsupportedDocumentEncoding
+from fogbank.shadows.errors import UnsupportedDocumentEncoding
 from fogbank.shadows.limits import ShadowLimits
 from fogbank.shadows.requests import UpdateRequest, client_token, parse_update
 

@@ -24,13 +24,6 @@ class UnknownOperation(ServiceError):
     status = 404
 
 
-class RequestEntityTooLarge(ServiceError):
-    """The body is longer than the service takes; iot-data models this error, the others borrow it."""
-
-    code = "RequestEntityTooLargeException"
-    status = 413
-
-
 class MissingAuthenticationToken(ServiceError):
     """Neither a signature nor a client certificate."""
 

@@ -3,10 +3,8 @@
 Which action is checked when, and on what resource: AWS IoT developer guide, "AWS IoT Core policy actions".
 """
 
-from collections.abc import Sequence
-
 from fogbank.arns import Arns
-from fogbank.policy import BoundPolicies, Decision, PolicySet, connection_variables
+from fogbank.policy import BoundPolicies, Decision, PolicySet, connect_context, connection_variables
 from fogbank.ports import Grant, Identity
 
 
@@ -25,13 +23,8 @@ class Authorizer:
 
     def connect(self, *, persistent: bool, will_topic: str | None) -> Decision:
         """`iot:Connect`, with the condition keys iot:ConnectAttributes and iot:LastWillTopic."""
-        attributes: list[str] = []
-        context: dict[str, str | Sequence[str]] = {"iot:ConnectAttributes": attributes}
-        if persistent:
-            attributes.append("PersistentConnect")
-        if will_topic is not None:
-            attributes.append("LastWill")
-            context["iot:LastWillTopic"] = self._topic + will_topic
+        will = None if will_topic is None else self._topic + will_topic
+        context = connect_context(persistent=persistent, will_topic=will)
         return self._policies.decide("iot:Connect", self._client, context)
 
     def publish(self, topic: str) -> Decision:

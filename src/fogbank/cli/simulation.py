@@ -11,7 +11,7 @@ import msgspec
 from fogbank.arns import Arns
 from fogbank.policy import Decision, PolicySet, connection_variables
 from fogbank.policy.document import Statement
-from fogbank.policy.variables import Values, Variables, fold
+from fogbank.policy.variables import Variables, fold
 from fogbank.ports import Identity, PolicyDocument, ThingContext
 
 RESOURCES = {
@@ -172,13 +172,3 @@ def used(statement: Statement) -> list[str]:
         *(variable.name for template in templates for variable in template.variables),
         *(condition.key for condition in statement.conditions),
     ]
-
-
-def connect_context(arns: Arns, *, persistent: bool, will_topic: str | None) -> Values:
-    """The condition keys of `iot:Connect` (developer guide, connect-policy)."""
-    attributes = ["PersistentConnect"] if persistent else []
-    context: dict[str, str | Sequence[str]] = {"iot:ConnectAttributes": attributes}
-    if will_topic is not None:
-        attributes.append("LastWill")
-        context["iot:LastWillTopic"] = arns.iot("topic", will_topic)
-    return context

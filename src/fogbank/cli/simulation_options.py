@@ -12,7 +12,8 @@ import click
 import msgspec
 
 from fogbank.arns import Arns
-from fogbank.cli.simulation import Principal, Question, connect_context
+from fogbank.cli.simulation import Principal, Question
+from fogbank.policy import connect_context
 from fogbank.ports import Identity, PolicyDocument, ThingContext
 from fogbank.topics import InvalidTopic, check_filter, check_topic
 
@@ -194,11 +195,12 @@ def _connects(options: Options, arns: Arns) -> Iterator[Question]:
             (options.client_id or _client_of(arn, arns), arn) for arn in (_arn(one, arns) for one in options.resource)
         ]
     will = None if options.will_topic is None else _topic(options.will_topic, "--will-topic")
-    context = connect_context(arns, persistent=options.persistent, will_topic=will)
+    will_arn = None if will is None else arns.iot("topic", will)
+    context = connect_context(persistent=options.persistent, will_topic=will_arn)
     for client_id, resource in asked:
         yield Question("iot:Connect", resource, client_id, context)
-        if will is not None:
-            yield Question("iot:Publish", arns.iot("topic", will), client_id)
+        if will_arn is not None:
+            yield Question("iot:Publish", will_arn, client_id)
 
 
 def _client_of(arn: str, arns: Arns) -> str | None:

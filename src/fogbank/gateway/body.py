@@ -5,8 +5,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from fogbank.awswire.errors import RequestEntityTooLarge
-from fogbank.errors import ServiceUnavailable
+from fogbank.errors import RequestEntityTooLarge, ServiceUnavailable
 from fogbank.gateway.exchange import Disconnected, Exchange
 
 LIMITS: Mapping[str, int] = {"lambda": 69_905_067}

@@ -6,10 +6,9 @@ Account keys have all rights for now; what a device may do, its IoT policies say
 from typing import Protocol
 
 from fogbank.arns import Arns
-from fogbank.awswire.errors import RequestEntityTooLarge
 from fogbank.broker.quotas import Quotas
 from fogbank.clock import Clock
-from fogbank.errors import Forbidden, InvalidRequest, NotImplementedByFogbank
+from fogbank.errors import Forbidden, InvalidRequest, NotImplementedByFogbank, RequestEntityTooLarge
 from fogbank.gateway.call import Call, Caller, Members, operation
 from fogbank.message import Message, Origin
 from fogbank.policy import Decision, PolicySet, connection_variables

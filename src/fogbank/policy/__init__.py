@@ -9,7 +9,7 @@ IoT developer guide (iot-policies and the pages below it) and, for the grammar, 
 from fogbank.policy.decision import Decision, StatementRef
 from fogbank.policy.document import MalformedPolicy, parse_document
 from fogbank.policy.evaluate import BoundPolicies, PolicySet
-from fogbank.policy.variables import connection_variables
+from fogbank.policy.variables import connect_context, connection_variables
 
 __all__ = [
     "BoundPolicies",
@@ -17,6 +17,7 @@ __all__ = [
     "MalformedPolicy",
     "PolicySet",
     "StatementRef",
+    "connect_context",
     "connection_variables",
     "parse_document",
 ]

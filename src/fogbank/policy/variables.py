@@ -124,6 +124,16 @@ def _pieces(text: str) -> Iterator[Token | Variable]:
         yield name if name in _ESCAPES else Variable(name, fold(name))
 
 
+def connect_context(*, persistent: bool, will_topic: str | None) -> Values:
+    """The condition keys of `iot:Connect` (developer guide, connect-policy). `will_topic` is the ARN of its topic."""
+    attributes = ["PersistentConnect"] if persistent else []
+    context: dict[str, str | Sequence[str]] = {"iot:ConnectAttributes": attributes}
+    if will_topic is not None:
+        attributes.append("LastWill")
+        context["iot:LastWillTopic"] = will_topic
+    return context
+
+
 def connection_variables(
     identity: Identity | None,
     *,

@@ -3,13 +3,6 @@
 from fogbank.errors import ServiceError
 
 
-class RequestEntityTooLarge(ServiceError):
-    """The document would be larger than the limit."""
-
-    code = "RequestEntityTooLargeException"
-    status = 413
-
-
 class UnsupportedDocumentEncoding(ServiceError):
     """The payload is not UTF-8."""
 

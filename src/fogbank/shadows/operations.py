@@ -2,7 +2,7 @@
 
 import msgspec
 
-from fogbank.errors import Conflict, ResourceNotFound, ServiceError
+from fogbank.errors import Conflict, RequestEntityTooLarge, ResourceNotFound, ServiceError
 from fogbank.message import PLATFORM, Message, Origin
 from fogbank.shadows import answers, errors
 from fogbank.shadows.document import Shadow, updated
@@ -81,7 +81,7 @@ def _update(request: Request, before: Shadow | None, now: int, limits: ShadowLim
         raise Conflict(errors.VERSION_CONFLICT)
     after = updated(before, update.changes, now)
     if len(msgspec.json.encode(after.state)) > limits.document_bytes:
-        raise errors.RequestEntityTooLarge(errors.TOO_LARGE)
+        raise RequestEntityTooLarge(errors.TOO_LARGE)
     answer = answers.accepted(update, after)
     told = {
         "accepted": answer,

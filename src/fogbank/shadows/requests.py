@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from fogbank.errors import InvalidRequest
+from fogbank.errors import InvalidRequest, RequestEntityTooLarge
 from fogbank.shadows import errors
 from fogbank.shadows.document import SECTIONS, Changes, SectionName, State
 from fogbank.shadows.limits import ShadowLimits
@@ -27,7 +27,7 @@ def parse_update(payload: bytes, limits: ShadowLimits) -> UpdateRequest:
     Other members are ignored, as AWS does. Raises InvalidRequest, RequestEntityTooLarge, UnsupportedDocumentEncoding.
     """
     if len(payload) > limits.request_bytes:
-        raise errors.RequestEntityTooLarge(errors.TOO_LARGE)
+        raise RequestEntityTooLarge(errors.TOO_LARGE)
     document = _decode(payload, limits)
     if not isinstance(document, dict) or "state" not in document:
         raise InvalidRequest(errors.MISSING_STATE)
