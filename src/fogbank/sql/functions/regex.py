@@ -87,7 +87,8 @@ def _replace(value: Value, pattern: Value, new: Value) -> Value:
     length = searched = at = 0
     for match in compiled.finditer(subject):
         parts.append(subject[at : match.start()])
-        parts.extend(piece if isinstance(piece, str) else match.group(piece) or "" for piece in pieces)
+        groups = (match[0], *match.groups())  # once a match: the new text may name a group thousands of times
+        parts.extend(piece if isinstance(piece, str) else groups[piece] or "" for piece in pieces)
         at = match.end()
         length += sum(map(len, parts[-len(pieces) - 1 :]))
         searched += len(subject) - match.start()
