@@ -18,6 +18,21 @@ PLATFORM = Origin()
 """The platform itself: lifecycle events, shadow answers."""
 
 
+class MessageProperties(msgspec.Struct, frozen=True, kw_only=True):
+    """What an MQTT 5 publisher tells the receivers, passed on unaltered. (MQTT 5.0, 3.3.2.3)"""
+
+    payload_format: int | None = None
+    """1 says that the payload is UTF-8 text, 0 that it is bytes."""
+    content_type: str | None = None
+    response_topic: str | None = None
+    correlation_data: bytes | None = None
+    user_properties: tuple[tuple[str, str], ...] = ()
+    """In the order in which they were sent; names may repeat. [MQTT-3.3.2-18]"""
+
+
+NO_PROPERTIES = MessageProperties()
+
+
 class Message(msgspec.Struct, frozen=True):
     """One PUBLISH, decoded. Topic and payload are as the publisher sent them; the payload may be any bytes."""
 
@@ -28,3 +43,6 @@ class Message(msgspec.Struct, frozen=True):
     origin: Origin = PLATFORM
     will: bool = False
     """Whether this is the will of a client that was lost; the shadow service ignores those."""
+    properties: MessageProperties = NO_PROPERTIES
+    expires_at: float | None = None
+    """Wall-clock seconds (`Clock.time`) after which it is not delivered any more; None: never."""

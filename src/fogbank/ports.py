@@ -161,6 +161,69 @@ class PrincipalStore(Protocol):
         ...
 
 
+class Introduction(msgspec.Struct, frozen=True):
+    """What a client says of itself in MQTT CONNECT."""
+
+    client_id: str
+    username: str | None = None
+    password: bytes | None = None
+
+    def __repr__(self) -> str:
+        return f"Introduction(client_id={self.client_id!r}, ...)"
+
+
+class Peer(msgspec.Struct, frozen=True, kw_only=True):
+    """Who is at the other end of an MQTT connection, and how long that holds."""
+
+    identity: Identity
+    principals: PrincipalStore
+    """Knows the rights of `identity`."""
+    ip: str | None = None
+    port: int | None = None
+    introduce: "Callable[[Introduction], Awaitable[Peer]] | None" = None
+    """Where CONNECT itself decides who it is (custom authorizers): the peer as it then is. Raises ServiceError."""
+    lifetime: float | None = None
+    """Seconds after CONNECT at which the connection ends; None: no bound."""
+    lifetime_reason: str = ""
+    """The `disconnectReason` of that end: `WEBSOCKET_TTL_EXPIRATION`, `CUSTOMAUTH_TTL_EXPIRATION`."""
+    refresh: float | None = None
+    """Seconds after which `principals` is to be asked for the rights anew, again and again; None: it tells changes."""
+
+
+class Arrival(msgspec.Struct, frozen=True, kw_only=True):
+    """What an edge knows of a connection before anything is said on it."""
+
+    ip: str | None = None
+    port: int | None = None
+    server_name: str | None = None
+    """The host name that the client asked for in TLS (SNI)."""
+    alpn: str | None = None
+    identity: Identity | None = None
+    """Of the client certificate, where there is one."""
+
+
+class HttpHead(msgspec.Struct, frozen=True, kw_only=True):
+    """A request's head, as far as credentials may be in it. Header names are in lower case."""
+
+    method: str
+    path: str
+    """As sent, percent-encoding and all."""
+    query: str
+    headers: Mapping[str, str]
+
+
+class FrontDesk(Protocol):
+    """Finds out who a client is, on every way in. Implemented by `identity/`, asked by the listeners."""
+
+    async def mqtt(self, arrival: Arrival) -> Peer:
+        """MQTT straight over TLS: by certificate, or by a custom authorizer once CONNECT has come. Never raises."""
+        ...
+
+    async def websocket(self, arrival: Arrival, request: HttpHead) -> Peer:
+        """MQTT over WebSocket: by SigV4 in the query, or a custom authorizer. Raises ServiceError, before the upgrade."""
+        ...
+
+
 # --- storage ----------------------------------------------------------------------------------------------------
 
 
@@ -251,6 +314,56 @@ class Queue(Protocol):
 
     async def names(self, prefix: str = "") -> list[str]:
         """The queues that hold something, in order."""
+        ...
+
+
+class Keep(msgspec.Struct, frozen=True):
+    """Put `count` messages, which share one body, into an owner's backlog under a number of the owner's choice."""
+
+    owner: str
+    number: int
+    body: bytes
+    count: int = 1
+
+
+class Discard(msgspec.Struct, frozen=True):
+    """Remove what an owner kept under these numbers; what is not there is no error."""
+
+    owner: str
+    numbers: Sequence[int]
+
+
+class DiscardAll(msgspec.Struct, frozen=True):
+    """Remove an owner's whole backlog."""
+
+    owner: str
+
+
+class Backlog(msgspec.Struct, frozen=True):
+    """How much an owner has waiting."""
+
+    messages: int
+    """The sum of the counts."""
+    size: int
+    """The sum of the bodies' bytes."""
+    last: int
+    """The highest number."""
+
+
+class Backlogs(Protocol):
+    """Messages that wait for sessions. Unlike a `Queue`'s, items bear numbers that their owner has chosen, so that one
+    that was handed over can be discarded before it is on disk; and one commit takes documents along."""
+
+    async def commit(self, *changes: Put | Delete | Keep | Discard | DiscardAll) -> None:
+        """Apply all in their order, or none, durably: on return it is on disk. Raises StaleVersion."""
+        ...
+
+    async def read(self, owner: str, *, after: int = 0, limit: int | None = None) -> list[tuple[int, bytes]]:
+        """Numbers and bodies in the order of numbers, from the first above `after`; they stay until discarded."""
+        ...
+
+    async def owners(self) -> dict[str, Backlog]:
+        """All who have something waiting."""
         ...
 
 
