@@ -1,132 +1,207 @@
-"""Named byte vectors for every packet, valid and malformed, and round trips."""
+"""The corpus of packets read and written, round trips of random ones, and bytes that are no packet at all."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
+from tests.mqtt.strategies import packets
+from tests.mqtt.vectors import (
+    INVALID,
+    LONGER_FORMS,
+    TYPES,
+    VALID,
+    Invalid,
+    Packet,
+    Valid,
+    decode_body,
+    decode_packet,
+    encode_packet,
+)
 
-from fogbank.mqtt.codec import decode_length
-from fogbank.mqtt.errors import MalformedPacket, UnsupportedVersion
+from fogbank.mqtt import NO_PROPERTIES, Properties, ReasonCode, Version
+from fogbank.mqtt.codec import MAX_REMAINING_LENGTH, PacketType, encode_frame
+from fogbank.mqtt.errors import MalformedPacket, ProtocolViolation, UnsupportedVersion
 from fogbank.mqtt.packets import (
+    DISCONNECT,
+    FAILURE,
+    PINGREQ,
+    PINGRESP,
+    Auth,
     Connack,
     Connect,
+    Disconnect,
     Puback,
     Publish,
     ReturnCode,
     Suback,
     Subscribe,
+    Subscription,
     Unsuback,
-    Unsubscribe,
     Will,
+    check_empty,
 )
 
-Packet = Connect | Connack | Publish | Puback | Subscribe | Suback | Unsubscribe | Unsuback
-
-VECTORS: list[tuple[str, Packet, str]] = [
-    ("connect, clean", Connect("ab", True, 60), "10 0e 0004 4d515454 04 02 003c 0002 6162"),
-    ("connect, persistent, no client ID bytes", Connect("", False, 0), "10 0c 0004 4d515454 04 00 0000 0000"),
-    (
-        "connect, everything",
-        Connect("c", True, 10, Will("w", b"bye", 1, True), "u", b"p"),
-        "10 1b 0004 4d515454 04 ee 000a 0001 63 0001 77 0003 627965 0001 75 0001 70",
-    ),
-    ("connack, accepted", Connack(), "20 02 00 00"),
-    ("connack, session present", Connack(session_present=True), "20 02 01 00"),
-    ("connack, not authorized", Connack(ReturnCode.NOT_AUTHORIZED), "20 02 00 05"),
-    ("publish, QoS 0", Publish("a/b", b"hi"), "30 07 0003 612f62 6869"),
-    ("publish, QoS 1", Publish("a", b"hi", 1, packet_id=10), "32 07 0001 61 000a 6869"),
-    ("publish, DUP and RETAIN", Publish("a", b"", 1, True, True, 1), "3b 05 0001 61 0001"),
-    ("publish, QoS 2", Publish("a", b"", 2, packet_id=1), "34 05 0001 61 0001"),
-    ("publish, empty payload", Publish("a", b""), "30 03 0001 61"),
-    ("puback", Puback(258), "40 02 0102"),
-    ("subscribe", Subscribe(1, (("a/+", 0), ("b", 1))), "82 0c 0001 0003 612f2b 00 0001 62 01"),
-    ("suback", Suback(1, (0, 1, 0x80)), "90 05 0001 00 01 80"),
-    ("unsubscribe", Unsubscribe(2, ("a", "b")), "a2 08 0002 0001 61 0001 62"),
-    ("unsuback", Unsuback(2), "b0 02 0002"),
-]
+V3, V5 = Version.V3_1_1, Version.V5
 
 
-@pytest.mark.parametrize(("packet", "encoded"), [pytest.param(p, e, id=name) for name, p, e in VECTORS])
-def test_vectors(packet: Packet, encoded: str) -> None:
-    data = bytes.fromhex(encoded)
-    assert packet.encode() == data
-    assert _decode(type(packet), data) == packet
+def _named(vector: Valid | Invalid) -> str:
+    return f"{vector.version.name} {vector.name}"
 
 
-def _decode(type_: type[Packet], data: bytes) -> Packet:
-    decoded = decode_length(data, 1)
-    assert decoded is not None
-    length, body = decoded
-    assert body + length == len(data)
-    if type_ is Publish:
-        return Publish.decode(data[0], data[body:])
-    return type_.decode(data[body:])  # type: ignore[call-arg, arg-type]
+@pytest.mark.parametrize("vector", VALID, ids=_named)
+def test_a_packet_is_written_as_the_standard_says(vector: Valid) -> None:
+    assert encode_packet(vector.packet, vector.version) == vector.data
 
 
-MALFORMED: list[tuple[str, type[Packet], str]] = [
-    ("connect, reserved flag [MQTT-3.1.2-3]", Connect, "0004 4d515454 04 03 0000 0001 61"),
-    ("connect, will QoS 3 [MQTT-3.1.2-14]", Connect, "0004 4d515454 04 1e 0000 0001 61 0001 77 0000"),
-    ("connect, will QoS without will [MQTT-3.1.2-13]", Connect, "0004 4d515454 04 0a 0000 0001 61"),
-    ("connect, will retain without will [MQTT-3.1.2-15]", Connect, "0004 4d515454 04 22 0000 0001 61"),
-    ("connect, password without user name [MQTT-3.1.2-22]", Connect, "0004 4d515454 04 42 0000 0001 61 0001 70"),
-    ("connect, truncated", Connect, "0004 4d515454 04 02 00"),
-    ("connect, bytes left over", Connect, "0004 4d515454 04 02 0000 0001 61 00"),
-    ("connect, another protocol", Connect, "0004 48545450 04 02 0000 0001 61"),
-    ("connect, will missing", Connect, "0004 4d515454 04 06 0000 0001 61"),
-    ("puback, packet ID 0", Puback, "0000"),
-    ("puback, too long", Puback, "0001 00"),
-    ("subscribe, no filter [MQTT-3.8.3-3]", Subscribe, "0001"),
-    ("subscribe, QoS 3 [MQTT-3-8.3-4]", Subscribe, "0001 0001 61 03"),
-    ("subscribe, packet ID 0 [MQTT-2.3.1-1]", Subscribe, "0000 0001 61 00"),
-    ("subscribe, no QoS", Subscribe, "0001 0001 61"),
-    ("unsubscribe, no filter [MQTT-3.10.3-2]", Unsubscribe, "0001"),
-    ("unsubscribe, truncated", Unsubscribe, "0001 0005 61"),
-    ("connack, reserved flags", Connack, "02 00"),
-]
+@pytest.mark.parametrize("vector", VALID + LONGER_FORMS, ids=_named)
+def test_a_packet_is_read_as_the_standard_says(vector: Valid) -> None:
+    assert decode_packet(vector.data, vector.version) == vector.packet
 
 
-@pytest.mark.parametrize(("type_", "body"), [pytest.param(t, b, id=name) for name, t, b in MALFORMED])
-def test_malformed(type_: type[Packet], body: str) -> None:
-    with pytest.raises(MalformedPacket):
-        type_.decode(bytes.fromhex(body))  # type: ignore[call-arg, arg-type]
+@pytest.mark.parametrize("vector", VALID, ids=_named)
+def test_a_packet_that_ends_too_early_is_not_taken_for_the_whole(vector: Valid) -> None:
+    """Or it is another packet: with a shorter payload, fewer filters, the short form that leaves out a code."""
+    packet = vector.packet
+    body = vector.data[2:]
+    for cut in range(len(body)):
+        try:
+            shorter = decode_body(PacketType(vector.data[0] >> 4), vector.data[0], body[:cut], vector.version)
+        except ProtocolViolation:
+            continue
+        assert type(shorter) is type(packet)
+        assert shorter != packet
+
+
+def test_every_packet_of_either_version_is_in_the_corpus() -> None:
+    of_both = {*TYPES.values(), Connect, Publish}
+    assert {type(vector.packet) for vector in VALID if vector.version is V5} == of_both
+    assert {type(vector.packet) for vector in VALID if vector.version is V3} == of_both - {Auth}
+
+
+@pytest.mark.parametrize("vector", INVALID, ids=_named)
+def test_a_broken_rule_has_its_reason_code(vector: Invalid) -> None:
+    with pytest.raises(ProtocolViolation) as caught:
+        decode_packet(vector.data, vector.version)
+    assert caught.value.code is vector.code
+    assert isinstance(caught.value, MalformedPacket) == (vector.code is ReasonCode.MALFORMED_PACKET)
 
 
 @pytest.mark.parametrize(
-    ("first", "body"),
+    ("head", "name", "level"),
     [
-        pytest.param(0x36, "0001 61 0001", id="QoS 3 [MQTT-3.3.1-4]"),
-        pytest.param(0x38, "0001 61", id="DUP at QoS 0 [MQTT-3.3.1-2]"),
-        pytest.param(0x32, "0001 61 0000", id="packet ID 0 [MQTT-2.3.1-1]"),
-        pytest.param(0x32, "0001 61", id="no packet ID"),
-        pytest.param(0x30, "0005 61", id="topic longer than the packet"),
-        pytest.param(0x30, "", id="no topic"),
+        ("0006 4d5149736470 03", "MQIsdp", 3),
+        ("0006 4d5149736470 04", "MQIsdp", 4),
+        ("0004 4d515454 06", "MQTT", 6),
+        ("0004 4d515454 03", "MQTT", 3),
+        ("0004 4d515454 84", "MQTT", 0x84),
     ],
 )
-def test_malformed_publish(first: int, body: str) -> None:
-    with pytest.raises(MalformedPacket):
-        Publish.decode(first, bytes.fromhex(body))
-
-
-@pytest.mark.parametrize("head", ["0006 4d5149736470 03", "0004 4d515454 05", "0004 4d515454 03"])
-def test_other_versions_are_told_apart_from_garbage(head: str) -> None:
-    with pytest.raises(UnsupportedVersion):
+def test_other_versions_are_told_apart_from_garbage(head: str, name: str, level: int) -> None:
+    """[MQTT-3.1.2-2]: before anything is read that another version may have changed."""
+    with pytest.raises(UnsupportedVersion, match=f"level {level} of {name}") as caught:
         Connect.decode(bytes.fromhex(head) + b"\xff")
+    assert (caught.value.name, caught.value.level) == (name, level)
+    assert caught.value.code is ReasonCode.UNSUPPORTED_PROTOCOL_VERSION
 
 
-texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)
-wills = st.builds(Will, texts, st.binary(max_size=20), st.integers(0, 2), st.booleans())
-connects = st.builds(Connect, texts, st.booleans(), st.integers(0, 65535), st.none() | wills, texts)
+@pytest.mark.parametrize("version", [V3, V5])
+@given(data=st.data())
+def test_packets_round_trip(version: Version, data: st.DataObject) -> None:
+    packet = data.draw(packets(version))
+    assert decode_packet(encode_packet(packet, version), version) == packet
 
 
-@given(connects)
-def test_connect_round_trips(connect: Connect) -> None:
-    assert _decode(Connect, connect.encode()) == connect
+@pytest.mark.parametrize("version", [V3, V5])
+@given(data=st.data())
+def test_a_byte_that_is_changed_makes_another_packet_or_a_violation_and_nothing_else(
+    version: Version, data: st.DataObject
+) -> None:
+    encoded = bytearray(encode_packet(data.draw(packets(version)), version))
+    kind = PacketType(encoded[0] >> 4)
+    start = 2 if encoded[1] < 128 else 3
+    if start < len(encoded):
+        position = data.draw(st.integers(start, len(encoded) - 1))
+        encoded[position] = data.draw(st.integers(0, 255))
+    _read_and_read_again(kind, encoded[0], bytes(encoded[start:]), version)
 
 
-@given(st.binary(max_size=60))
-def test_arbitrary_bytes_are_a_packet_or_malformed_and_nothing_else(body: bytes) -> None:
-    for type_ in (Connect, Puback, Subscribe, Unsubscribe):
-        try:
-            packet = type_.decode(body)
-        except (MalformedPacket, UnsupportedVersion):
-            continue
-        assert type_.decode(packet.encode()[2:]) == packet
+@example(PacketType.PUBLISH, 0x30, b"\0\1a\2\x0b\xff", V5)
+@example(PacketType.CONNECT, 0x10, b"\0\4MQTT\5\6\0\0\0\0\0", V5)
+@given(st.sampled_from(PacketType), st.integers(0, 15), st.binary(max_size=60), st.sampled_from(Version))
+def test_arbitrary_bytes_are_a_packet_or_a_violation_and_nothing_else(
+    kind: PacketType, flags: int, body: bytes, version: Version
+) -> None:
+    if kind not in (PacketType.PINGREQ, PacketType.PINGRESP):
+        _read_and_read_again(kind, kind << 4 | flags, body, version)
+
+
+def _read_and_read_again(kind: PacketType, first: int, body: bytes, version: Version) -> None:
+    try:
+        packet = decode_body(kind, first, body, version)
+    except ProtocolViolation:
+        return
+    assert decode_packet(encode_packet(packet, version), version) == packet
+
+
+# --- what one version says and the other cannot ---
+
+
+def test_what_mqtt_3_1_1_cannot_say_is_left_out() -> None:
+    some = Properties(user_properties=(("a", "b"),))
+    cases: list[tuple[Packet, Packet]] = [
+        (Connack(ReasonCode.SUCCESS, True, some), Connack(ReturnCode.ACCEPTED, True)),
+        (Publish("a", b"x", 1, packet_id=1, properties=some), Publish("a", b"x", 1, packet_id=1)),
+        (Puback(1, ReasonCode.QUOTA_EXCEEDED, some), Puback(1)),
+        (Subscribe(1, (Subscription("a", 1, True, True, 2),), some), Subscribe(1, (Subscription("a", 1),))),
+        (Suback(1, (0, 1, 2, 0x80, 0x87, 0xA2), some), Suback(1, (0, 1, 2, FAILURE, FAILURE, FAILURE))),
+        (Unsuback(1, (0, 0x11), some), Unsuback(1)),
+        (Disconnect(ReasonCode.SERVER_BUSY, some), Disconnect()),
+        (
+            Connect("c", will=Will("w", b"", properties=some), properties=some),
+            Connect("c", will=Will("w", b"")),
+        ),
+    ]
+    for packet, plain in cases:
+        assert decode_packet(encode_packet(packet, V3), V3) == plain
+
+
+def test_auth_cannot_be_written_for_mqtt_3_1_1() -> None:
+    with pytest.raises(ValueError, match="no AUTH"):
+        Auth().encode(V3)
+
+
+def test_a_property_where_it_has_no_place_is_not_written() -> None:
+    with pytest.raises(ValueError, match="topic alias has no place in PUBACK"):
+        Puback(1, properties=Properties(topic_alias=1)).encode(V5)
+
+
+def test_no_session_is_present_where_the_connection_is_refused() -> None:
+    """[MQTT-3.2.2-4], 5.0: [MQTT-3.2.2-6]"""
+    assert Connack(ReasonCode.NOT_AUTHORIZED, True).encode(V5) == bytes.fromhex("20 03 00 87 00")
+    assert Connack(ReturnCode.NOT_AUTHORIZED, True).encode() == bytes.fromhex("20 02 00 05")
+
+
+def test_properties_that_equal_none_are_written_as_none() -> None:
+    empty = Properties(user_properties=())
+    assert empty is not NO_PROPERTIES
+    assert Puback(1, properties=empty).encode(V5) == bytes.fromhex("40 02 0001")
+    assert Disconnect(properties=empty).encode(V5) == DISCONNECT
+    assert Auth(properties=empty).encode() == bytes.fromhex("f0 00")
+    assert Publish("a", b"", properties=empty).encode(V5) == bytes.fromhex("30 04 0001 61 00")
+
+
+# --- packets without a body ---
+
+
+def test_packets_that_are_nothing_but_their_header() -> None:
+    assert (PINGREQ, PINGRESP, DISCONNECT) == (b"\xc0\0", b"\xd0\0", b"\xe0\0")
+    check_empty(PacketType.PINGREQ, b"")
+    with pytest.raises(MalformedPacket, match="PINGREQ with a body of 1 bytes"):
+        check_empty(PacketType.PINGREQ, b"\0")
+
+
+def test_a_long_packet_has_a_long_length() -> None:
+    data = Publish("a", bytes(200_000)).encode(V5)
+    assert data[:5] == bytes.fromhex("30 c49a0c 00")
+    assert decode_packet(data, V5) == Publish("a", bytes(200_000))
+    assert len(encode_frame(0x30, b"")) == 2
+    assert MAX_REMAINING_LENGTH == 128**4 - 1

@@ -1,8 +1,14 @@
-"""The fixed header and the primitive data types of MQTT (sections 1.5 and 2.2 of MQTT 3.1.1)."""
+"""The fixed header and the primitive data types of MQTT.
+
+Clauses of sections 1 and 2 are numbered differently in MQTT 3.1.1 and 5.0; both numbers are given where a rule holds
+for both: 1.5.3 and 2.3.1 are 3.1.1's, 1.5.4 to 1.5.7 and 2.2.1 are 5.0's.
+"""
 
 import enum
+from collections.abc import Set
 
-from fogbank.mqtt.errors import MalformedPacket
+from fogbank.mqtt.errors import MalformedPacket, ProtocolViolation
+from fogbank.mqtt.reasons import ReasonCode
 
 MAX_REMAINING_LENGTH = 268_435_455
 """Four bytes of seven bits. (2.2.3)"""
@@ -29,11 +35,11 @@ class PacketType(enum.IntEnum):
 
 
 FLAGS = {PacketType.PUBREL: 2, PacketType.SUBSCRIBE: 2, PacketType.UNSUBSCRIBE: 2}
-"""The reserved flags that are not zero; PUBLISH alone has flags with a meaning. [MQTT-2.2.2-1]"""
+"""The reserved flags that are not zero; PUBLISH alone has flags with a meaning. [MQTT-2.2.2-1] [MQTT-2.1.3-1]"""
 
 
 def encode_length(length: int) -> bytes:
-    """The remaining length in one to four bytes. (2.2.3)"""
+    """The remaining length, or any variable byte integer, in as few bytes as it takes. (2.2.3) [MQTT-1.5.5-1]"""
     if length < 128:
         return bytes((length,))
     encoded = bytearray()
@@ -64,7 +70,11 @@ def encode_frame(first: int, body: bytes) -> bytes:
 
 
 def check_flags(first: int) -> PacketType:
-    """The type of the packet that begins with `first`, its reserved flags checked. [MQTT-2.2.2-2]"""
+    """The type of the packet that begins with `first`, its reserved flags checked. [MQTT-2.2.2-2]
+
+    In MQTT 5.0 each packet has a clause of its own: [MQTT-3.6.1-1] [MQTT-3.8.1-1] [MQTT-3.10.1-1] [MQTT-3.14.1-1]
+    [MQTT-3.15.1-1]. AUTH passes, although only 5.0 knows it: the version is not known here.
+    """
     kind = first >> 4
     if not kind:
         raise MalformedPacket("packet type 0 is reserved (2.2.1)")
@@ -94,20 +104,46 @@ class Reader:
     def uint16(self) -> int:
         return int.from_bytes(self.take(2), "big")
 
+    def uint32(self) -> int:
+        return int.from_bytes(self.take(4), "big")
+
+    def variable(self) -> int:
+        """A variable byte integer, in as few bytes as it takes. [MQTT-1.5.5-1]"""
+        value = 0
+        for shift in (0, 7, 14, 21):
+            byte = self.byte()
+            value |= (byte & 127) << shift
+            if byte < 128:
+                if shift and not byte:
+                    raise MalformedPacket(f"{value} takes more bytes than it needs [MQTT-1.5.5-1]")
+                return value
+        raise MalformedPacket("a variable byte integer is longer than four bytes (MQTT 5.0, 1.5.5)")
+
     def packet_id(self) -> int:
-        """A packet identifier, which is never 0. [MQTT-2.3.1-1]"""
+        """A packet identifier, which is never 0. [MQTT-2.3.1-1] [MQTT-2.2.1-3]"""
         packet_id = self.uint16()
         if not packet_id:
-            raise MalformedPacket("the packet identifier is 0 [MQTT-2.3.1-1]")
+            raise MalformedPacket("the packet identifier is 0 [MQTT-2.3.1-1] [MQTT-2.2.1-3]")
         return packet_id
+
+    def reason_code(self, allowed: Set[int], clause: str) -> ReasonCode:
+        """A reason code, one of those that the packet may bear by `clause`."""
+        code = self.byte()
+        if code not in allowed:
+            raise ProtocolViolation(f"the reason code {code:#04x} is none that the packet may bear {clause}")
+        return ReasonCode(code)
 
     def binary(self) -> bytes:
         """Two bytes of length, then as many bytes."""
         return self.take(self.uint16())
 
     def string(self) -> str:
-        """A UTF-8 string. [MQTT-1.5.3-1] [MQTT-1.5.3-2]"""
+        """A UTF-8 string; see `decode_string`."""
         return decode_string(self.binary())
+
+    def pair(self) -> tuple[str, str]:
+        """A name and a value, both UTF-8 strings. [MQTT-1.5.7-1]"""
+        return self.string(), self.string()
 
     def take(self, count: int) -> bytes:
         start = self._position
@@ -126,13 +162,17 @@ class Reader:
 
 
 def decode_string(data: bytes) -> str:
-    """UTF-8 without surrogates and without U+0000. [MQTT-1.5.3-1] [MQTT-1.5.3-2]"""
+    """UTF-8 without surrogates [MQTT-1.5.3-1] [MQTT-1.5.4-1] and without U+0000 [MQTT-1.5.3-2] [MQTT-1.5.4-2].
+
+    A byte order mark is a character like any other. [MQTT-1.5.3-3] [MQTT-1.5.4-3]
+    """
     try:
         text = data.decode()
     except UnicodeDecodeError as error:
-        raise MalformedPacket(f"a string is not UTF-8: {error.reason} at byte {error.start} [MQTT-1.5.3-1]") from None
+        problem = f"{error.reason} at byte {error.start}"
+        raise MalformedPacket(f"a string is not UTF-8: {problem} [MQTT-1.5.3-1] [MQTT-1.5.4-1]") from None
     if "\0" in text:
-        raise MalformedPacket("a string holds the null character U+0000 [MQTT-1.5.3-2]")
+        raise MalformedPacket("a string holds the null character U+0000 [MQTT-1.5.3-2] [MQTT-1.5.4-2]")
     return text
 
 

@@ -1,4 +1,4 @@
-"""The packets that are nothing but their fixed header: PINGREQ, PINGRESP, DISCONNECT. (3.12 to 3.14)"""
+"""The packets that are nothing but their fixed header: PINGREQ, PINGRESP, and in 3.1.1 DISCONNECT. (3.12 to 3.14)"""
 
 from fogbank.mqtt.codec import PacketType
 from fogbank.mqtt.errors import MalformedPacket
