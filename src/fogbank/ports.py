@@ -188,6 +188,8 @@ class Peer(msgspec.Struct, frozen=True, kw_only=True):
     """The `disconnectReason` of that end: `WEBSOCKET_TTL_EXPIRATION`, `CUSTOMAUTH_TTL_EXPIRATION`."""
     refresh: float | None = None
     """Seconds after which `principals` is to be asked for the rights anew, again and again; None: it tells changes."""
+    server_name: str | None = None
+    """The host name that the client asked for in TLS: the policy variable `iot:DomainName`."""
 
 
 class Arrival(msgspec.Struct, frozen=True, kw_only=True):
@@ -200,6 +202,8 @@ class Arrival(msgspec.Struct, frozen=True, kw_only=True):
     alpn: str | None = None
     identity: Identity | None = None
     """Of the client certificate, where there is one."""
+    certificate: bytes | None = None
+    """That certificate, in DER."""
 
 
 class HttpHead(msgspec.Struct, frozen=True, kw_only=True):
@@ -220,7 +224,7 @@ class FrontDesk(Protocol):
         ...
 
     async def websocket(self, arrival: Arrival, request: HttpHead) -> Peer:
-        """MQTT over WebSocket: by SigV4 in the query, or a custom authorizer. Raises ServiceError, before the upgrade."""
+        """MQTT over WebSocket, before the upgrade: by SigV4 in the query, or a custom authorizer. Raises ServiceError."""
         ...
 
 
@@ -257,6 +261,17 @@ class Delete(msgspec.Struct, frozen=True):
     expect: int | None = None
 
 
+class Expect(msgspec.Struct, frozen=True):
+    """Write nothing, but fail the batch where the document is not at this version; 0: it must not exist.
+
+    For what a batch rests on without changing it. Concurrent batches may expect the same; two puts could not both.
+    """
+
+    kind: str
+    key: str
+    version: int
+
+
 class StaleVersion(FogbankError):
     """A compare-and-set failed: the document is not at the expected version. Nothing of its batch was written."""
 
@@ -287,9 +302,10 @@ class Documents(Protocol):
         """Records put with `value` under `index`, in key order."""
         ...
 
-    async def commit(self, *changes: Put | Delete) -> list[int]:
-        """Apply all or none, durably: on return it is on disk. The new versions, 0 for a delete. Raises StaleVersion.
+    async def commit(self, *changes: Put | Delete | Expect) -> list[int]:
+        """Apply all or none, durably: on return it is on disk. Raises StaleVersion.
 
+        Returns a version for each change: the new one, 0 for a delete, the one found for an expectation.
         Changes of concurrent callers share one fsync; they are applied in the order in which they were handed over.
         """
         ...
@@ -354,7 +370,7 @@ class Backlogs(Protocol):
     """Messages that wait for sessions. Unlike a `Queue`'s, items bear numbers that their owner has chosen, so that one
     that was handed over can be discarded before it is on disk; and one commit takes documents along."""
 
-    async def commit(self, *changes: Put | Delete | Keep | Discard | DiscardAll) -> None:
+    async def commit(self, *changes: Put | Delete | Expect | Keep | Discard | DiscardAll) -> None:
         """Apply all in their order, or none, durably: on return it is on disk. Raises StaleVersion."""
         ...
 

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from fogbank.arns import Arns
-from fogbank.ports import Delete, Put, Record
+from fogbank.ports import Delete, Expect, Put, Record
 from fogbank.registry.own_ca import OwnCa
 from fogbank.registry.records import Certificate
 from fogbank.registry.registry import Registry
@@ -95,7 +95,7 @@ class SlowDocuments(MemoryDocuments):
         await self._others()
         return found
 
-    async def commit(self, *changes: Put | Delete) -> list[int]:
+    async def commit(self, *changes: Put | Delete | Expect) -> list[int]:
         await self._others()
         self.commits += 1
         versions = await super().commit(*changes)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from fogbank.errors import InvalidRequest, ResourceAlreadyExists, Unauthorized
-from fogbank.ports import Delete, Put, StorageError
+from fogbank.ports import Delete, Expect, Put, StorageError
 from fogbank.rules.definition import DEFAULT_SQL_VERSION
 from fogbank.rules.errors import ConflictingResourceUpdate, SqlParse
 from fogbank.rules.service import TopicRules
@@ -142,7 +142,7 @@ class SlowDocuments(MemoryDocuments):
         super().__init__()
         self.disk = asyncio.Event()
 
-    async def commit(self, *changes: Put | Delete) -> list[int]:
+    async def commit(self, *changes: Put | Delete | Expect) -> list[int]:
         await self.disk.wait()
         return await super().commit(*changes)
 
@@ -192,7 +192,7 @@ class UncertainDocuments(MemoryDocuments):
 
     reaches_disk = True
 
-    async def commit(self, *changes: Put | Delete) -> list[int]:
+    async def commit(self, *changes: Put | Delete | Expect) -> list[int]:
         if self.reaches_disk:
             await super().commit(*changes)
         raise StorageError("the disk is full")

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from fogbank.message import Message
-from fogbank.ports import Delete, Put, Record
+from fogbank.ports import Delete, Expect, Put, Record
 from fogbank.settings import Limits
 from fogbank.shadows.limits import ShadowLimits
 from fogbank.shadows.service import ShadowService
@@ -43,7 +43,7 @@ class SlowDocuments(MemoryDocuments):
     def __init__(self, turns: int = 3) -> None:
         super().__init__()
         self.turns = turns
-        self.commits: list[Sequence[Put | Delete]] = []
+        self.commits: list[Sequence[Put | Delete | Expect]] = []
         self.reads = 0
         self.failure: Exception | None = None
         self.open = asyncio.Event()
@@ -54,7 +54,7 @@ class SlowDocuments(MemoryDocuments):
         await asyncio.sleep(0)
         return await super().get(kind, key)
 
-    async def commit(self, *changes: Put | Delete) -> list[int]:
+    async def commit(self, *changes: Put | Delete | Expect) -> list[int]:
         self.commits.append(changes)
         for _ in range(self.turns):
             await asyncio.sleep(0)

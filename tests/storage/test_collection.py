@@ -56,6 +56,16 @@ async def test_changes_of_several_collections_in_one_commit(store: Store) -> Non
     assert await others.find("room", "attic") == [], "without `indexes` nothing is indexed"
 
 
+async def test_what_a_commit_rests_on_is_expected_and_left_as_it_is(store: Store) -> None:
+    collection = lamps(store)
+    await collection.put("a", Lamp("hall"))
+    assert await store.documents.commit(collection.expecting("a", 1), collection.putting("b", Lamp("attic"))) == [1, 1]
+    with pytest.raises(StaleVersion):
+        await store.documents.commit(collection.expecting("a", 2), collection.deleting("b"))
+    assert await collection.get("a") == Stored("a", 1, Lamp("hall"))
+    assert await collection.get("b") is not None
+
+
 async def test_a_document_of_another_shape_is_named(store: Store) -> None:
     await store.documents.commit(Put("lamp", "a", b'{"floor":1}'))
     with pytest.raises(StorageError, match=r"stored lamp 'a' cannot be read: .*`room`"):

@@ -5,7 +5,7 @@ import hashlib
 
 import pytest
 
-from fogbank.ports import Delete, Put, Record, StaleVersion
+from fogbank.ports import Backlog, Delete, Discard, DiscardAll, Expect, Keep, Put, Record, StaleVersion
 from fogbank.storage import Store
 
 
@@ -68,6 +68,48 @@ async def test_delete(store: Store) -> None:
     assert await store.documents.find("thing", "room", "hall") == []
     with pytest.raises(StaleVersion, match="at version 0, expected 1"):
         await store.documents.commit(Delete("thing", "lamp", expect=1))
+
+
+async def test_an_expectation_writes_nothing_and_tells_the_version(store: Store) -> None:
+    await store.documents.commit(put("lamp", room=["hall"]), put("lamp", b"2", room=["attic"]))
+    assert await store.documents.commit(Expect("thing", "lamp", 2), put("other"), Expect("thing", "never", 0)) == [
+        2,
+        1,
+        0,
+    ]
+    assert await store.documents.get("thing", "lamp") == Record("thing", "lamp", 2, b"2")
+    assert [record.key for record in await store.documents.find("thing", "room", "attic")] == ["lamp"]
+    assert await store.documents.get("thing", "never") is None
+
+
+@pytest.mark.parametrize(("key", "expected", "actual"), [("lamp", 0, 1), ("lamp", 2, 1), ("never", 1, 0)])
+async def test_an_expectation_that_does_not_hold_fails_its_batch(
+    store: Store, key: str, expected: int, actual: int
+) -> None:
+    await store.documents.commit(put("lamp"))
+    with pytest.raises(StaleVersion, match=f"at version {actual}, expected {expected}"):
+        await store.documents.commit(put("other"), Expect("thing", key, expected))
+    with pytest.raises(StaleVersion):
+        await store.backlogs.commit(Keep("c", 1, b""), DiscardAll("d"), Expect("thing", key, expected))
+    assert await keys(store) == ["lamp"]
+    assert await store.backlogs.owners() == {}
+
+
+async def test_an_expectation_sees_the_changes_before_it_in_the_same_batch(store: Store) -> None:
+    await store.documents.commit(put("lamp"))
+    changes = (put("lamp"), Expect("thing", "lamp", 2), Delete("thing", "lamp"), Expect("thing", "lamp", 0))
+    assert await store.documents.commit(*changes) == [2, 2, 0, 0]
+
+
+async def test_concurrent_batches_may_rest_on_the_same_document(store: Store) -> None:
+    await store.documents.commit(put("policy"))
+    attach = [store.documents.commit(Expect("thing", "policy", 1), put(f"target-{n}", expect=0)) for n in range(20)]
+    delete = store.documents.commit(Delete("thing", "policy", expect=1))
+    late = store.documents.commit(Expect("thing", "policy", 1), put("late"))
+    outcomes = await asyncio.gather(*attach, delete, late, return_exceptions=True)
+    assert outcomes[:21] == [[1, 1]] * 20 + [[0]]
+    assert isinstance(outcomes[21], StaleVersion)
+    assert len(await keys(store)) == 20
 
 
 async def test_concurrent_commits_are_applied_in_order_and_only_the_stale_ones_fail(store: Store) -> None:
@@ -191,6 +233,96 @@ async def test_names_of_queues_that_hold_something(store: Store) -> None:
     assert await store.queue.names() == ["invoke/x", "session", "session/a", "session/b", "session/é"]
     assert await store.queue.names("session/") == ["session/a", "session/b", "session/é"]
     assert await store.queue.names("z") == []
+
+
+async def test_a_backlog_is_read_by_pages_in_the_order_of_numbers(store: Store) -> None:
+    await store.backlogs.commit(Keep("c", 7, b"7"), Keep("c", 3, b"\0"), Keep("d", 5, b"other"), Keep("c", 10, b""))
+    assert await store.backlogs.read("c") == [(3, b"\0"), (7, b"7"), (10, b"")]
+    assert await store.backlogs.read("c", limit=1) == [(3, b"\0")]
+    assert await store.backlogs.read("c", after=3, limit=1) == [(7, b"7")]
+    assert await store.backlogs.read("c", after=7) == [(10, b"")]
+    assert await store.backlogs.read("c", limit=0) == []
+    assert await store.backlogs.read("never") == []
+
+
+async def test_to_keep_a_number_again_replaces_it(store: Store) -> None:
+    await store.backlogs.commit(Keep("c", 1, b"old", 5), Keep("c", 2, b"older"), Keep("c", 2, b"new"))
+    await store.backlogs.commit(Keep("c", 1, b"newer", 2))
+    assert await store.backlogs.read("c") == [(1, b"newer"), (2, b"new")]
+    assert await store.backlogs.owners() == {"c": Backlog(3, 8, 2)}
+
+
+async def test_owners_are_those_who_have_something_waiting(store: Store) -> None:
+    assert await store.backlogs.owners() == {}
+    await store.backlogs.commit(
+        Keep("c", 9, b"1234", 3),
+        Keep("c", 4, b"56"),
+        Keep("é", 1, b"", 0),
+        Keep("gone", 1, b"x"),
+        Keep("done", 1, b"x"),
+    )
+    await store.backlogs.commit(Discard("done", [1]), DiscardAll("gone"))
+    assert await store.backlogs.owners() == {"c": Backlog(4, 6, 9), "é": Backlog(0, 0, 1)}
+
+
+async def test_what_is_discarded_is_the_owners_own_and_need_not_be_there(store: Store) -> None:
+    await store.backlogs.commit(*(Keep(owner, number, b"x") for owner in "cd" for number in range(1, 200)))
+    await store.backlogs.commit(Discard("c", [1, 3, 3, 500, 2, *range(7, 190)]), Discard("d", []), Discard("e", [1]))
+    assert [number for number, _ in await store.backlogs.read("c")] == [4, 5, 6, *range(190, 200)]
+    assert len(await store.backlogs.read("d")) == 199
+    await store.backlogs.commit(DiscardAll("d"), DiscardAll("e"))
+    assert list(await store.backlogs.owners()) == ["c"]
+
+
+async def test_the_order_within_a_batch_of_a_backlog_counts(store: Store) -> None:
+    await store.backlogs.commit(Keep("c", 1, b"stored"), Keep("c", 2, b"stored"), Keep("d", 1, b"stored"))
+    await store.backlogs.commit(
+        Keep("c", 3, b"lost"), Discard("c", [1, 3]), Keep("c", 1, b"again"), Keep("c", 2, b"lost"), Discard("c", [2]),
+        Keep("d", 2, b"lost"), DiscardAll("d"), Keep("d", 3, b"after"), Discard("d", [1, 4]), Keep("d", 4, b"too"),
+    )  # fmt: skip
+    assert await store.backlogs.read("c") == [(1, b"again")]
+    assert await store.backlogs.read("d") == [(3, b"after"), (4, b"too")]
+
+
+async def test_backlog_operations_handed_over_together_keep_their_order(store: Store) -> None:
+    await asyncio.gather(
+        store.backlogs.commit(Keep("c", 1, b"lost"), Keep("c", 2, b"lost")),
+        store.backlogs.commit(DiscardAll("c")),
+        store.backlogs.commit(Keep("c", 2, b"after"), Keep("c", 3, b"lost")),
+        store.backlogs.commit(Discard("c", [1, 3])),
+    )
+    assert await store.backlogs.read("c") == [(2, b"after")]
+
+
+async def test_a_backlog_takes_documents_along_all_or_none(store: Store) -> None:
+    await store.backlogs.commit(put("lamp", b"1"), Keep("c", 1, b"kept"), Keep("d", 1, b"kept"))
+    with pytest.raises(StaleVersion):
+        await store.backlogs.commit(
+            put("other"), Keep("c", 2, b"no"), Discard("c", [1]), DiscardAll("d"), put("lamp", expect=0)
+        )
+    assert await keys(store) == ["lamp"]
+    assert await store.backlogs.owners() == {"c": Backlog(1, 4, 1), "d": Backlog(1, 4, 1)}
+    await store.backlogs.commit(Discard("c", [1]), Delete("thing", "lamp", 1), DiscardAll("d"))
+    assert await keys(store) == []
+    assert await store.backlogs.owners() == {}
+
+
+@pytest.mark.parametrize("count", [1, 15, 16, 17, 127, 128, 145, 300])
+async def test_backlogs_of_any_number(store: Store, count: int) -> None:
+    await store.backlogs.commit(*(Keep(f"{n:03}", 1, str(n).encode()) for n in range(count)))
+    assert list(await store.backlogs.owners()) == [f"{n:03}" for n in range(count)]
+    await store.backlogs.commit(*(Discard(f"{n:03}", [1]) for n in range(0, count, 2)))
+    assert list(await store.backlogs.owners()) == [f"{n:03}" for n in range(1, count, 2)]
+    await store.backlogs.commit(*(DiscardAll(f"{n:03}") for n in range(count)))
+    assert await store.backlogs.owners() == {}
+
+
+@pytest.mark.parametrize("length", [1, 2, 63, 64, 65, 66, 200])
+async def test_discarded_ranges_of_any_length(store: Store, length: int) -> None:
+    await store.backlogs.commit(*(Keep("c", number, b"") for number in range(1, 301)))
+    await store.backlogs.commit(Discard("c", range(50, 50 + length)))
+    left = [number for number in range(1, 301) if not 50 <= number < 50 + length]
+    assert [number for number, _ in await store.backlogs.read("c")] == left
 
 
 async def test_blobs(store: Store) -> None:

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from fogbank.ports import Delete, Put, StaleVersion
+from fogbank.ports import Delete, Discard, DiscardAll, Expect, Keep, Put, StaleVersion
 from fogbank.storage import memory_store, open_store
 
 KINDS = st.sampled_from(["thing", "policy"])
@@ -21,7 +21,20 @@ EXPECT = st.one_of(st.none(), st.integers(0, 3))
 PUTS = st.builds(
     Put, KINDS, KEYS, st.binary(max_size=5), EXPECT, st.dictionaries(NAMES, st.lists(KEYS, max_size=2), max_size=2)
 )
-BATCHES = st.lists(st.one_of(PUTS, PUTS, st.builds(Delete, KINDS, KEYS, EXPECT)), max_size=5)
+DOCUMENT_CHANGES = st.one_of(
+    PUTS, PUTS, st.builds(Delete, KINDS, KEYS, EXPECT), st.builds(Expect, KINDS, KEYS, st.integers(0, 2))
+)
+BATCHES = st.lists(DOCUMENT_CHANGES, max_size=5)
+OWNERS = st.sampled_from(["c", "c\0", "é"])
+SPANS = st.builds(lambda first, length: range(first, first + length), st.integers(0, 100), st.integers(0, 90))
+NUMBERS = st.one_of(st.integers(1, 9), st.integers(1, 150))
+KEEPS = st.builds(Keep, OWNERS, NUMBERS, st.binary(max_size=4), st.integers(1, 3))
+DISCARDS = st.builds(Discard, OWNERS, st.one_of(st.lists(NUMBERS, max_size=5), SPANS))
+BACKLOG_CHANGES = st.one_of(KEEPS, KEEPS, KEEPS, DISCARDS, st.builds(DiscardAll, OWNERS), DOCUMENT_CHANGES)
+RUNS = st.builds(
+    lambda owner, span, body: [Keep(owner, number, body) for number in span], OWNERS, SPANS, st.binary(max_size=3)
+)
+BACKLOG_BATCHES = st.one_of(st.lists(BACKLOG_CHANGES, max_size=6), RUNS)
 LIMITS = st.one_of(st.none(), st.integers(0, 4))
 
 
@@ -44,7 +57,7 @@ class Engines(RuleBasedStateMachine):
         return self.runner.run(work)
 
     @rule(batches=st.lists(BATCHES, min_size=1, max_size=8))
-    def commit_concurrently(self, batches: list[list[Put | Delete]]) -> None:
+    def commit_concurrently(self, batches: list[list[Put | Delete | Expect]]) -> None:
         async def commit() -> None:
             outcomes = [
                 await asyncio.gather(*(one.documents.commit(*batch) for batch in batches), return_exceptions=True)
@@ -54,6 +67,25 @@ class Engines(RuleBasedStateMachine):
             assert modelled == stored
 
         self.run(commit())
+
+    @rule(batches=st.lists(BACKLOG_BATCHES, min_size=1, max_size=8))
+    def commit_backlogs_concurrently(
+        self, batches: list[list[Put | Delete | Expect | Keep | Discard | DiscardAll]]
+    ) -> None:
+        async def commit() -> None:
+            outcomes = [
+                await asyncio.gather(*(one.backlogs.commit(*batch) for batch in batches), return_exceptions=True)
+                for one in (self.model, self.real)
+            ]
+            modelled, stored = ([plain(outcome) for outcome in of_one] for of_one in outcomes)
+            assert modelled == stored
+
+        self.run(commit())
+
+    @rule(owner=OWNERS, after=st.integers(0, 150), limit=LIMITS)
+    def read_backlog(self, owner: str, after: int, limit: int | None) -> None:
+        modelled = self.run(self.model.backlogs.read(owner, after=after, limit=limit))
+        assert modelled == self.run(self.real.backlogs.read(owner, after=after, limit=limit))
 
     @rule(queue=QUEUES, items=st.lists(st.binary(max_size=3), max_size=4))
     def append(self, queue: str, items: list[bytes]) -> None:
@@ -107,6 +139,10 @@ class Engines(RuleBasedStateMachine):
     def everything_is_the_same(self) -> None:
         for kind in ("thing", "policy"):
             assert self.run(self.model.documents.scan(kind)) == self.run(self.real.documents.scan(kind))
+        owners = self.run(self.model.backlogs.owners())
+        assert owners == self.run(self.real.backlogs.owners())
+        for owner in owners:
+            assert self.run(self.model.backlogs.read(owner)) == self.run(self.real.backlogs.read(owner))
 
     def teardown(self) -> None:
         self.run(self.real.close())

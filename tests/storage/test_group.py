@@ -2,7 +2,7 @@
 
 import pytest
 
-from fogbank.ports import Delete, Put, StaleVersion
+from fogbank.ports import Delete, Discard, DiscardAll, Expect, Keep, Put, StaleVersion
 from fogbank.storage.group import Append, Batch, Drop, Group, Remove, addresses
 
 
@@ -45,6 +45,32 @@ def test_a_drop_takes_the_new_items_before_it_and_not_those_after_it() -> None:
     assert (group.items, group.dropped) == ({2: ("b", b"2"), 3: ("a", b"3")}, {"a"})
 
 
+def test_an_expectation_stages_nothing() -> None:
+    group = Group({("thing", "lamp"): 7}, 1)
+    assert group.apply([Expect("thing", "lamp", 7), Expect("thing", "other", 0)]) == [7, 0]
+    assert group.documents == {}
+    assert group.apply([put("lamp"), Expect("thing", "lamp", 8)]) == [8, 8]
+    with pytest.raises(StaleVersion):
+        group.apply([Expect("thing", "lamp", 7)])
+
+
+def test_a_stale_batch_changes_no_backlog() -> None:
+    group = Group({}, 1)
+    with pytest.raises(StaleVersion):
+        group.apply([Keep("c", 1, b""), DiscardAll("d"), Discard("e", [1]), put("lamp", expect=1)])
+    assert not group.backlogs
+
+
+def test_backlogs_come_to_a_net_effect_per_owner() -> None:
+    group = Group({}, 1)
+    group.apply([Keep("c", 1, b"1"), Keep("c", 2, b"2"), Keep("d", 1, b"")])
+    group.apply([Discard("c", [1]), DiscardAll("d")])
+    assert group.backlogs["c"].kept == {2: Keep("c", 2, b"2")}
+    assert group.backlogs["d"].emptied
+    assert group.backlogs["d"].kept == {}
+
+
 def test_addresses_are_those_of_documents() -> None:
     batches: list[Batch] = [[put("a"), put("b")], Append("queue", [b"1"]), Drop("queue"), [Delete("rule", "a")], []]
-    assert addresses(batches) == {("thing", "a"), ("thing", "b"), ("rule", "a")}
+    batches.append([Keep("c", 1, b""), Expect("rule", "b", 1), Discard("c", [1]), DiscardAll("c")])
+    assert addresses(batches) == {("thing", "a"), ("thing", "b"), ("rule", "a"), ("rule", "b")}

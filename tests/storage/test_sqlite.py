@@ -9,8 +9,11 @@ from pathlib import Path
 import apsw
 import pytest
 
-from fogbank.ports import Delete, Put, StorageError
-from fogbank.storage.sqlite import SqliteDocuments, SqliteFile, SqliteQueue
+from fogbank.ports import Delete, Discard, DiscardAll, Keep, Put, StorageError
+from fogbank.storage.sqlite import SqliteBacklogs, SqliteDocuments, SqliteFile, SqliteQueue
+
+WHOLE_TABLES = ("SCAN document", "SCAN item", "SCAN backlog", "USE TEMP B-TREE")
+"""How the steps of a plan begin that take longer the more is stored."""
 
 
 @pytest.fixture
@@ -23,6 +26,11 @@ async def file(tmp_path: Path) -> AsyncIterator[SqliteFile]:
 @pytest.fixture
 def documents(file: SqliteFile) -> SqliteDocuments:
     return SqliteDocuments(file)
+
+
+@pytest.fixture
+def backlogs(file: SqliteFile) -> SqliteBacklogs:
+    return SqliteBacklogs(file)
 
 
 @contextmanager
@@ -78,6 +86,35 @@ async def test_what_sqlite_refuses_fails_alone(file: SqliteFile, documents: Sqli
         await documents.get("thing", "\ud800")
 
 
+async def test_what_was_kept_and_discarded_in_one_group_never_touches_the_disk(
+    tmp_path: Path, file: SqliteFile, backlogs: SqliteBacklogs
+) -> None:
+    await backlogs.commit(Keep("c", 1, b"stored"))
+    before = (tmp_path / "test.sqlite-wal").stat()
+    await backlogs.commit(
+        *(Keep("c", number, b"x" * 1000) for number in range(2, 500)),
+        Discard("c", range(2, 400)),
+        *(Discard("c", [number]) for number in range(400, 500)),
+    )
+    await backlogs.commit(Keep("d", 1, b"x"), DiscardAll("d"))
+    after = (tmp_path / "test.sqlite-wal").stat()
+    assert (after.st_size, after.st_mtime_ns) == (before.st_size, before.st_mtime_ns)
+    assert await backlogs.read("c") == [(1, b"stored")]
+
+
+async def test_what_sqlite_refuses_to_keep_fails_alone(backlogs: SqliteBacklogs) -> None:
+    outcomes = await asyncio.gather(
+        backlogs.commit(Keep("c", 1, b"good")),
+        backlogs.commit(Keep("c", 2, b"half"), Keep("c", 2**63, b"too high a number")),
+        backlogs.commit(Keep("c", 3, "no bytes")),  # type: ignore[arg-type]
+        backlogs.commit(Discard("\ud800", [1])),
+        return_exceptions=True,
+    )
+    assert outcomes[0] is None
+    assert all(isinstance(outcome, StorageError) for outcome in outcomes[1:])
+    assert await backlogs.read("c") == [(1, b"good")]
+
+
 async def test_a_full_disk_is_an_error_until_there_is_room(file: SqliteFile, documents: SqliteDocuments) -> None:
     await documents.commit(Put("thing", "old", b"x" * 50_000))
     pages = file._writer.pragma("page_count")
@@ -117,27 +154,6 @@ async def test_numbers_of_a_failed_append_are_not_lost_from_the_order(file: Sqli
     assert await queue.read("inbox") == [(first, b"1"), (second, b"2")]
 
 
-async def test_a_newer_file_is_refused_with_both_versions(tmp_path: Path) -> None:
-    path = tmp_path / "test.sqlite"
-    await SqliteFile(path).close()
-    connection = apsw.Connection(str(path))
-    connection.pragma("user_version", 7)
-    connection.close()
-    with pytest.raises(StorageError, match=r"newer Fogbank \(schema 7; this one knows 1\); upgrade"):
-        SqliteFile(path)
-
-
-def test_a_database_of_someone_elses_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
-    path = tmp_path / "test.sqlite"
-    connection = apsw.Connection(str(path))
-    connection.execute("CREATE TABLE precious (thing)")
-    connection.close()
-    before = path.read_bytes()
-    with pytest.raises(StorageError, match="not one of Fogbank's"):
-        SqliteFile(path)
-    assert path.read_bytes() == before
-
-
 async def test_an_operators_own_tool_is_waited_for(tmp_path: Path, documents: SqliteDocuments) -> None:
     tool = apsw.Connection(str(tmp_path / "test.sqlite"))
     tool.execute("BEGIN IMMEDIATE")
@@ -147,13 +163,6 @@ async def test_an_operators_own_tool_is_waited_for(tmp_path: Path, documents: Sq
     tool.execute("ROLLBACK")
     assert await commit == [1]
     tool.close()
-
-
-async def test_an_empty_file_is_a_start_that_was_killed(tmp_path: Path) -> None:
-    (tmp_path / "test.sqlite").touch()
-    file = SqliteFile(tmp_path / "test.sqlite")
-    assert await SqliteDocuments(file).commit(Put("thing", "lamp", b"{}")) == [1]
-    await file.close()
 
 
 async def test_no_statement_walks_a_whole_table(file: SqliteFile, documents: SqliteDocuments) -> None:
@@ -172,11 +181,19 @@ async def test_no_statement_walks_a_whole_table(file: SqliteFile, documents: Sql
     await queue.remove("inbox", number)
     await queue.drop("inbox")
     await queue.names("in")
+    backlogs = SqliteBacklogs(file)
+    await backlogs.commit(Keep("c", 1, b"1"), Keep("c", 9, b"9"))
+    await backlogs.read("c", after=1)
+    await backlogs.commit(Discard("c", [1, *range(8, 100)]), Keep("c", 2, b""))
+    await backlogs.commit(DiscardAll("c"))
     for connection in (file._writer, file._reader):
         connection.trace_v2(0)
-    asked = [one for one in statements if one.startswith(("SELECT", "WITH", "INSERT"))]
-    assert len(asked) == 13, "five reads and eight writes"
+    asked = [one for one in statements if one.startswith(("SELECT", "WITH", "INSERT", "DELETE"))]
+    assert len(asked) == 18, "six reads and twelve writes"
     for statement in asked:
         places = 2 if "?1" in statement else statement.count("?")
         for _, _, _, step in file._reader.execute(f"EXPLAIN QUERY PLAN {statement}", [None] * places):
-            assert not step.startswith(("SCAN document", "SCAN item", "USE TEMP B-TREE")), (statement, step)
+            assert not step.startswith(("SCAN document", "SCAN item", "SCAN backlog", "USE TEMP B-TREE")), (
+                statement,
+                step,
+            )

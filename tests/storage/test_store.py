@@ -11,19 +11,25 @@ from pathlib import Path
 
 import pytest
 
-from fogbank.ports import Put, StorageError
+from fogbank.ports import Backlog, Keep, Put, StorageError
 from fogbank.storage import Store, open_store
 
 WRITER = Path(__file__).with_name("writer_process.py")
+
+KEPT = 20
+"""How many messages the process leaves in each backlog."""
 
 
 async def test_what_was_committed_is_there_after_a_restart(tmp_path: Path) -> None:
     store = open_store(tmp_path)
     await store.documents.commit(Put("thing", "lamp", b"{}", None, {"room": ["hall"]}))
     [number] = await store.queue.append("inbox", b"item")
+    await store.backlogs.commit(Keep("c", 5, b"message", 2))
     digest = await store.blobs.put(b"code")
     await store.close()
     store = open_store(tmp_path)
+    assert await store.backlogs.read("c") == [(5, b"message")]
+    assert await store.backlogs.owners() == {"c": Backlog(2, 7, 5)}
     assert [record.key for record in await store.documents.find("thing", "room", "hall")] == ["lamp"]
     assert await store.queue.read("inbox") == [(number, b"item")]
     assert await store.blobs.get(digest) == b"code"
@@ -83,6 +89,9 @@ async def test_calls_after_close_say_so(tmp_path: Path) -> None:
         store.documents.commit(Put("thing", "lamp", b"{}")),
         store.queue.append("inbox", b"1"),
         store.queue.names(),
+        store.backlogs.commit(Keep("c", 1, b"")),
+        store.backlogs.read("c"),
+        store.backlogs.owners(),
         store.blobs.put(b"code"),
         store.blobs.get("0" * 64),
     ):
@@ -142,6 +151,19 @@ class TestKilled:
         first_of_three, *others = (items[start::3] for start in range(3))
         assert all(other == first_of_three for other in others), "half an append was applied"
         assert {name for name in acknowledged if name.startswith("append")} <= set(first_of_three)
+
+        steps = {record.key: int(record.body) for record in await store.documents.scan("step")}
+        for owner, step in steps.items():
+            kept = [(n, f"{owner} {n}".encode()) for n in range(max(1, step - KEPT + 1), step + 1)]
+            assert await store.backlogs.read(owner) == kept, "a step of a backlog was half applied"
+        assert await store.backlogs.owners() == {
+            owner: Backlog(min(step, KEPT), sum(len(body) for _, body in await store.backlogs.read(owner)), step)
+            for owner, step in steps.items()
+        }
+        for name in acknowledged:
+            if name.startswith("step "):
+                _, owner, number = name.split(" ")
+                assert int(number) <= steps[owner], "an acknowledged step is missing"
 
         for name in acknowledged:
             if name.startswith("blob "):

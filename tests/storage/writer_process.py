@@ -6,7 +6,7 @@ import sys
 from itertools import count
 from pathlib import Path
 
-from fogbank.ports import Put
+from fogbank.ports import Discard, Keep, Put
 from fogbank.storage import Store, open_store
 
 
@@ -29,6 +29,17 @@ async def append_items(store: Store, caller: str) -> None:
         acknowledge(name)
 
 
+async def keep_messages(store: Store, caller: str) -> None:
+    """A step keeps one message more, discards the oldest of more than 20, and says in a document how far it came."""
+    for step in count(1):
+        await store.backlogs.commit(
+            Keep(caller, step, f"{caller} {step}".encode()),
+            Put("step", caller, str(step).encode()),
+            Discard(caller, [step - 20]),
+        )
+        acknowledge(f"step {caller} {step}")
+
+
 async def put_blobs(store: Store, caller: str) -> None:
     for number in count():
         acknowledge("blob " + await store.blobs.put(f"{caller}.{number}".encode() * 1000))
@@ -36,7 +47,7 @@ async def put_blobs(store: Store, caller: str) -> None:
 
 async def main(path: Path, life: str) -> None:
     store = open_store(path)
-    work = (commit_batches, commit_batches, commit_batches, append_items, put_blobs)
+    work = (commit_batches, commit_batches, append_items, keep_messages, put_blobs)
     await asyncio.gather(*(work[n % len(work)](store, f"{life}.{n}") for n in range(20)))
 
 

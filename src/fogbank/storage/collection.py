@@ -5,7 +5,7 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-from fogbank.ports import Delete, Documents, Put, Record, StorageError
+from fogbank.ports import Delete, Documents, Expect, Put, Record, StorageError
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -61,6 +61,10 @@ class Collection(Generic[T]):
     def deleting(self, key: str, *, expect: int | None = None) -> Delete:
         """The change that removes `key`, for `Documents.commit`."""
         return Delete(self._kind, key, expect)
+
+    def expecting(self, key: str, version: int) -> Expect:
+        """What fails a batch where `key` is not at `version`, for `Documents.commit`."""
+        return Expect(self._kind, key, version)
 
     def _decode(self, record: Record) -> Stored[T]:
         try:

@@ -1,16 +1,18 @@
 """What a group of batches comes to, worked out in memory before anything is written.
 
 Each batch is checked and applied to the effect of those before it. One that fails a compare-and-set adds nothing, and
-so has nothing to undo. What is left is the net effect: one row per document and item, whatever number of batches
-touched it, to be written by a handful of statements.
+so has nothing to undo. What is left is the net effect: one row per document, item and kept message, whatever number of
+batches touched it, to be written by a handful of statements.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
 import msgspec
 
-from fogbank.ports import Delete, Put, StaleVersion
+from fogbank.ports import Delete, Discard, DiscardAll, Expect, Keep, Put, StaleVersion
+from fogbank.storage.backlog import BacklogChange
 
 Address: TypeAlias = tuple[str, str]
 """The kind and key of a document."""
@@ -36,7 +38,14 @@ class Drop(msgspec.Struct, frozen=True):
     queue: str
 
 
-Batch: TypeAlias = Sequence[Put | Delete] | Append | Remove | Drop
+DocumentChange: TypeAlias = Put | Delete | Expect
+
+Change: TypeAlias = DocumentChange | Keep | Discard | DiscardAll
+
+BACKLOG_CHANGES = (Keep, Discard, DiscardAll)
+"""For `isinstance`, which is asked of many thousand messages a group: quickest for the first."""
+
+Batch: TypeAlias = Sequence[Change] | Append | Remove | Drop
 """What is written whole or not at all."""
 
 
@@ -47,7 +56,15 @@ def addresses(batches: Sequence[Batch]) -> set[Address]:
         for batch in batches
         if not isinstance(batch, Append | Remove | Drop)
         for change in batch
+        if not isinstance(change, BACKLOG_CHANGES)
     }
+
+
+def check_version(change: DocumentChange, actual: int) -> None:
+    """Raise StaleVersion where `change` expects another version than the document's `actual` one."""
+    expected = change.version if isinstance(change, Expect) else change.expect
+    if expected is not None and expected != actual:
+        raise StaleVersion(change.kind, change.key, expected, actual)
 
 
 class Group:
@@ -63,6 +80,8 @@ class Group:
         """Stored items to be removed, if they are of the queue named."""
         self.dropped: set[str] = set()
         """Queues whose stored items are to be removed."""
+        self.backlogs: defaultdict[str, BacklogChange] = defaultdict(BacklogChange)
+        """What becomes of backlogs, by owner."""
         self._versions = versions
 
     def apply(self, batch: Batch) -> list[int]:
@@ -79,18 +98,29 @@ class Group:
                 return self._change(batch)
         return []
 
-    def _change(self, changes: Sequence[Put | Delete]) -> list[int]:
+    def _change(self, changes: Sequence[Change]) -> list[int]:
         staged: dict[Address, tuple[int, Put | None]] = {}
         versions = []
+        waiting = []
         for change in changes:
+            if isinstance(change, BACKLOG_CHANGES):
+                waiting.append(change)
+                continue
             address = (change.kind, change.key)
             before = staged.get(address) or self.documents.get(address)
             actual = before[0] if before else self._versions.get(address, 0)
-            if change.expect is not None and change.expect != actual:
-                raise StaleVersion(change.kind, change.key, change.expect, actual)
-            staged[address] = (actual + 1, change) if isinstance(change, Put) else (0, None)
-            versions.append(staged[address][0])
+            check_version(change, actual)
+            if isinstance(change, Put):
+                staged[address] = (actual + 1, change)
+                versions.append(actual + 1)
+            elif isinstance(change, Delete):
+                staged[address] = (0, None)
+                versions.append(0)
+            else:
+                versions.append(actual)
         self.documents.update(staged)
+        for one in waiting:  # only now: nothing can fail any more
+            self.backlogs[one.owner].apply(one)
         return versions
 
     def _append(self, batch: Append) -> list[int]:

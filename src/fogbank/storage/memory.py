@@ -4,7 +4,8 @@ import hashlib
 from collections import defaultdict
 from itertools import count
 
-from fogbank.ports import Delete, Put, Record, StaleVersion
+from fogbank.ports import Backlog, Delete, Discard, DiscardAll, Expect, Keep, Put, Record
+from fogbank.storage.group import check_version
 
 
 class MemoryDocuments:
@@ -27,21 +28,22 @@ class MemoryDocuments:
         records = await self.scan(kind, after=after)
         return [one for one in records if value in self._records[kind, one.key][1].indexes.get(index, ())][:limit]
 
-    async def commit(self, *changes: Put | Delete) -> list[int]:
+    async def commit(self, *changes: Put | Delete | Expect) -> list[int]:
         staged: dict[tuple[str, str], tuple[Record, Put] | None] = {}
         versions = []
         for change in changes:
             at = (change.kind, change.key)
             before = staged[at] if at in staged else self._records.get(at)
             actual = before[0].version if before else 0
-            if change.expect is not None and change.expect != actual:
-                raise StaleVersion(change.kind, change.key, change.expect, actual)
+            check_version(change, actual)
             if isinstance(change, Put):
                 staged[at] = (Record(change.kind, change.key, actual + 1, change.body), change)
                 versions.append(actual + 1)
-            else:
+            elif isinstance(change, Delete):
                 staged[at] = None
                 versions.append(0)
+            else:
+                versions.append(actual)
         for at, after in staged.items():
             if after is None:
                 self._records.pop(at, None)
@@ -74,6 +76,38 @@ class MemoryQueue:
 
     async def names(self, prefix: str = "") -> list[str]:
         return sorted(name for name, items in self._queues.items() if items and name.startswith(prefix))
+
+
+class MemoryBacklogs:
+    """Backlogs that end with the process."""
+
+    def __init__(self, documents: MemoryDocuments) -> None:
+        self._documents = documents
+        self._backlogs: dict[str, dict[int, Keep]] = defaultdict(dict)
+
+    async def commit(self, *changes: Put | Delete | Expect | Keep | Discard | DiscardAll) -> None:
+        await self._documents.commit(*(one for one in changes if isinstance(one, Put | Delete | Expect)))
+        for change in changes:
+            match change:
+                case Keep(owner, number):
+                    self._backlogs[owner][number] = change
+                case Discard(owner, numbers):
+                    for number in numbers:
+                        self._backlogs[owner].pop(number, None)
+                case DiscardAll(owner):
+                    self._backlogs[owner].clear()
+
+    async def read(self, owner: str, *, after: int = 0, limit: int | None = None) -> list[tuple[int, bytes]]:
+        kept = self._backlogs.get(owner, {})
+        return [(number, kept[number].body) for number in sorted(kept) if number > after][:limit]
+
+    async def owners(self) -> dict[str, Backlog]:
+        found = {}
+        for owner, kept in self._backlogs.items():
+            if kept:
+                messages = sum(one.count for one in kept.values())
+                found[owner] = Backlog(messages, sum(len(one.body) for one in kept.values()), max(kept))
+        return found
 
 
 class MemoryBlobs:

@@ -1,8 +1,8 @@
-"""Everything that one instance keeps: the three storage ports over one data directory.
+"""Everything that one instance keeps: the storage ports over one data directory.
 
 data_dir/
   lock             held while a server runs; the kernel lets go of it however the server ends
-  fogbank.sqlite   documents and queues (with -wal and -shm beside it while open)
+  fogbank.sqlite   documents, queues and backlogs (with -wal and -shm beside it while open)
   blobs/           function code and files, by digest
 """
 
@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fogbank.ports import Blobs, Documents, Queue
+from fogbank.ports import Backlogs, Blobs, Documents, Queue
 from fogbank.storage.directory import DataDirectory
 from fogbank.storage.files import FileBlobs
-from fogbank.storage.memory import MemoryBlobs, MemoryDocuments, MemoryQueue
-from fogbank.storage.sqlite import SqliteDocuments, SqliteFile, SqliteQueue
+from fogbank.storage.memory import MemoryBacklogs, MemoryBlobs, MemoryDocuments, MemoryQueue
+from fogbank.storage.sqlite import SqliteBacklogs, SqliteDocuments, SqliteFile, SqliteQueue
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,7 @@ class Store:
 
     documents: Documents
     queue: Queue
+    backlogs: Backlogs
     blobs: Blobs
     close: Callable[[], Coroutine[Any, Any, None]]
 
@@ -49,7 +50,7 @@ def open_store(data_dir: Path) -> Store:
         finally:
             directory.release()
 
-    return Store(SqliteDocuments(file), SqliteQueue(file), blobs, close)
+    return Store(SqliteDocuments(file), SqliteQueue(file), SqliteBacklogs(file), blobs, close)
 
 
 def memory_store() -> Store:
@@ -58,4 +59,5 @@ def memory_store() -> Store:
     async def close() -> None:
         return None
 
-    return Store(MemoryDocuments(), MemoryQueue(), MemoryBlobs(), close)
+    documents = MemoryDocuments()
+    return Store(documents, MemoryQueue(), MemoryBacklogs(documents), MemoryBlobs(), close)
