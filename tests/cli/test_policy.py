@@ -79,7 +79,8 @@ def test_what_a_statement_denies(lamp: Path) -> None:
     result = run("--policy", lamp, "--thing", "lamp", "--publish", "device/lamp/admin")
     assert result.exit_code == 1
     assert result.stdout.splitlines()[0] == (
-        f"DENIED  statement 3 ('NoAdmin') of policy '{lamp}' denies iot:Publish on {ARN}topic/device/lamp/admin"
+        f"DENIED  statement 3 ('NoAdmin') of policy '{lamp}' denies iot:Publish on {ARN}topic/device/lamp/admin,"
+        " as on arn:aws:iot:*:*:topic/*/admin"
     )
 
 
@@ -105,9 +106,15 @@ def test_for_programs(lamp: Path) -> None:
         "reason": f"statement 2 of policy '{lamp}' allows iot:Publish on {ARN}topic/device/lamp/x",
         "policy": str(lamp),
         "statement": 2,
+        "sid": None,
         "variables": {"iot:Connection.Thing.ThingName": "lamp"},
     }
-    assert (denied["allowed"], denied["policy"], denied["statement"]) == (False, str(lamp), 3)
+    assert (denied["allowed"], denied["policy"], denied["statement"], denied["sid"]) == (
+        False,
+        str(lamp),
+        3,
+        "NoAdmin",
+    )
     assert (missing["allowed"], missing["policy"], missing["statement"]) == (False, None, None)
 
 
@@ -246,15 +253,60 @@ def test_what_conditions_look_at(
             ["--client-id", "c", "--thing", "t"],
             "the client ID 'c' is not the name of the thing that is attached, 't'",
         ),
-        ("iot:Connection.Thing.ThingTypeName", ["--thing", "t"], "thing 't' has none"),
+        ("iot:Connection.Thing.ThingTypeName", ["--thing", "t"], "thing 't' has no type"),
         ("iot:Certificate.Subject.CommonName", [], "no certificate was given"),
-        ("iot:LastWillTopic", [], "only iot:Connect with a will has it"),
+        ("iot:LastWillTopic", [], "only iot:Connect with a last will has it"),
     ],
 )
 def test_why_a_variable_has_no_value(tmp_path: Path, name: str, options: list[str], why: str) -> None:
     file = document(tmp_path / "p.json", allow("iot:Publish", f"arn:aws:iot:*:*:topic/${{{name}}}"))
     result = run("--policy", file, "--publish", "a", *options)
     assert result.stdout.splitlines()[-1] == f"        {name} has no value: {why}"
+
+
+def test_a_condition_key_may_be_given(tmp_path: Path) -> None:
+    condition = {
+        "ForAllValues:StringEquals": {"iot:Topic": ["a", "b"]},
+        "StringEquals": {"iot:DomainName": "d.example"},
+    }
+    file = document(tmp_path / "p.json", allow("iot:SendDirectMessage", Condition=condition))
+    asked = (
+        "--policy",
+        file,
+        "--action",
+        "iot:SendDirectMessage",
+        "--resource",
+        "client/c",
+        "--domain-name",
+        "D.example",
+    )
+    [both] = answers(*asked, "--context", "iot:Topic=a", "--context", "iot:Topic=b")
+    assert both["allowed"]
+    assert both["variables"] == {"iot:Topic": ["a", "b"], "iot:DomainName": "d.example"}
+    [other] = answers(*asked, "--context", "iot:Topic=c=d")
+    assert (other["allowed"], other["variables"]["iot:Topic"]) == (False, "c=d")
+
+
+def test_the_policies_of_a_things_groups_count_where_the_thing_does(tmp_path: Path, lamp: Path) -> None:
+    file = document(tmp_path / "group.json", {"Effect": "Deny", "Action": "iot:*", "Resource": "*"})
+    asked = ("--policy", lamp, "--group-policy", file, "--thing", "lamp", "--connect", "lamp")
+    [answer] = answers(*asked)
+    assert (answer["allowed"], answer["policy"]) == (False, str(file))
+    [answer] = answers(*asked[:-1], "other")
+    assert (answer["allowed"], answer["policy"]) == (False, None)
+    [answer] = answers(*asked[:-1], "other", "--exclusive")
+    assert answer["policy"] == str(file)
+
+
+def test_what_is_to_be_retained_must_be_allowed_to_be(lamp: Path) -> None:
+    asked = ("--policy", lamp, "--thing", "lamp", "--retain")
+    publish, retain = answers(*asked, "--publish", "device/lamp/x")
+    assert [(one["action"], one["allowed"]) for one in (publish, retain)] == [
+        ("iot:Publish", True),
+        ("iot:RetainPublish", False),
+    ]
+    will = answers(*asked, "--connect", "lamp", "--will-topic", "device/lamp/x")
+    assert [one["action"] for one in will] == ["iot:Connect", "iot:Publish", "iot:RetainPublish"]
 
 
 def test_a_will_must_be_allowed_too(lamp: Path) -> None:
@@ -335,6 +387,10 @@ def test_a_malformed_policy(tmp_path: Path, text: str, said: str) -> None:
         (["--policy", "P", "--publish", "a", "--thing", "a", "--no-thing"], "exclude one another"),
         (["--policy", "P", "--publish", "a", "--thing", "a", "--attribute", "x"], "'x' is not KEY=VALUE"),
         (["--policy", "P", "--publish", "a", "--certificate", "P"], "holds no certificate in PEM"),
+        (["--policy", "P", "--publish", "a", "--group-policy", "P"], "name it with --thing"),
+        (["--policy", "P", "--publish", "a", "--context", "x"], "Invalid value for --context: 'x' is not KEY=VALUE"),
+        (["--policy", "P", "--receive", "a", "--retain"], "ask with --publish TOPIC"),
+        (["--principal", "x", "--publish", "a", "--group-policy", "P"], "--group-policy is known to the registry"),
         (["--policy", "P", "--publish", "a", "--data", "D"], "--data is where --principal is looked up"),
         (["--principal", "x", "--publish", "a", "--thing", "t"], "--thing is known to the registry"),
         (["--principal", "x", "--publish", "a", "--account-id", "1"], "--account-id is known to the registry"),
@@ -359,6 +415,26 @@ def test_what_is_hardly_meant_is_pointed_out(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("action", "resource", "note"),
+    [
+        ("iot:Publsh", "topic/a", "iot:Publsh is no action that is decided on by IoT policies"),
+        (
+            "iot:ListRetainedMessages",
+            "topic/a",
+            f"iot:ListRetainedMessages is never checked on {ARN}topic/a, only on *",
+        ),
+        ("iot:ListRetainedMessages", "*", None),
+        ("iotjobsdata:UpdateJobExecution", "thing/a", None),
+        ("lambda:InvokeFunction", "*", None),
+        ("IOT:deleteConnection", "client/a", None),
+    ],
+)
+def test_what_is_never_asked_is_pointed_out(lamp: Path, action: str, resource: str, note: str | None) -> None:
+    result = run("--policy", lamp, "--action", action, "--resource", resource)
+    assert result.stderr == ("" if note is None else f"note: {note}\n")
+
+
 # --- of a running instance --------------------------------------------------------------------------------------
 
 
@@ -376,6 +452,11 @@ def test_of_a_real_instance(server: Server, tmp_path: Path) -> None:
     )
     iot.attach_policy(policyName="halls", target=made["certificateArn"])
     iot.attach_thing_principal(thingName="lamp", principal=made["certificateArn"], thingPrincipalType="EXCLUSIVE_THING")
+    group = iot.create_thing_group(thingGroupName="house")["thingGroupArn"]
+    iot.add_thing_to_thing_group(thingGroupName="house", thingName="lamp")
+    receive = {"Version": "2012-10-17", "Statement": [allow("iot:Receive")]}
+    iot.create_policy(policyName="grouped", policyDocument=json.dumps(receive))
+    iot.attach_policy(policyName="grouped", target=group)
     iot.close()
 
     def simulate(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
@@ -389,6 +470,9 @@ def test_of_a_real_instance(server: Server, tmp_path: Path) -> None:
     assert (connect["allowed"], connect["variables"]) == (False, {})
     assert (publish["allowed"], publish["policy"], publish["statement"]) == (True, "halls", 1)
     assert publish["variables"] == {"iot:Connection.Thing.Attributes[room]": "hall", "iot:ClientId": "x"}
+
+    done = simulate("--principal", made["certificateId"], "--receive", "a", "--client-id", "x")
+    assert (done.returncode, json.loads(done.stdout)["policy"]) == (0, "grouped")
 
     more = document(tmp_path / "more.json", allow("iot:Connect"))
     done = simulate("--principal", made["certificateArn"], "--policy", more, "--connect", "x", "--data", server.data)

@@ -16,9 +16,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from fogbank.arns import Arns
 from fogbank.errors import NotImplementedByFogbank, ServiceError
 from fogbank.gateway.call import Call, Caller, Handler, Members, operations
+from fogbank.gateway.iot_authorization import IotAuthorizationApi
 from fogbank.gateway.iot_certificates import IotCertificatesApi
 from fogbank.gateway.iot_endpoint import Endpoint, IotEndpointApi
 from fogbank.gateway.iot_policies import IotPoliciesApi
+from fogbank.gateway.iot_thing_groups import IotThingGroupsApi
 from fogbank.gateway.iot_thing_types import IotThingTypesApi
 from fogbank.gateway.iot_things import IotThingsApi
 from fogbank.registry.own_ca import OwnCa
@@ -29,6 +31,7 @@ from fogbank.testing import FakeClock
 POLICY = '{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "iot:*", "Resource": "*"}}'
 NOW = 1_700_000_000.0
 NOBODY = "0" * 64
+ARN = "arn:aws:iot:eu-west-1:123456789012:"
 
 
 class Iot:
@@ -94,6 +97,8 @@ def iot(model: ServiceModel, clock: FakeClock, tmp_path: Path) -> Iot:
         IotThingTypesApi(registry),
         IotCertificatesApi(registry),
         IotPoliciesApi(registry),
+        IotThingGroupsApi(registry),
+        IotAuthorizationApi(registry),
         IotEndpointApi(lambda: Endpoint("broker.example", 8883)),
     ]
     return Iot(apis, model)
@@ -278,6 +283,107 @@ async def test_targets_of_policies(
     assert await iot.call(of_target, **whom) == {"policies": []}
 
 
+async def test_thing_groups(iot: Iot) -> None:
+    properties = {"thingGroupDescription": "ours", "attributePayload": {"attributes": {"street": "1"}}}
+    made = await iot.call("CreateThingGroup", thingGroupName="house", thingGroupProperties=properties, tags=[])
+    arn = "arn:aws:iot:eu-west-1:123456789012:thinggroup/house"
+    assert (made["thingGroupName"], made["thingGroupArn"]) == ("house", arn)
+    await iot.call("CreateThingGroup", thingGroupName="bath", parentGroupName="house")
+    house, bath = {"groupName": "house", "groupArn": arn}, {"groupName": "bath", "groupArn": arn[:-5] + "bath"}
+    assert await iot.call("DescribeThingGroup", thingGroupName="house") == {
+        **made,
+        "version": 1,
+        "thingGroupProperties": properties,
+        "thingGroupMetadata": {"rootToParentThingGroups": [], "creationDate": NOW},
+    }
+    metadata = (await iot.call("DescribeThingGroup", thingGroupName="bath"))["thingGroupMetadata"]
+    assert metadata == {"parentGroupName": "house", "rootToParentThingGroups": [house], "creationDate": NOW}
+    more = {"attributePayload": {"attributes": {"floor": "2"}, "merge": True}}
+    updated = await iot.call("UpdateThingGroup", thingGroupName="house", thingGroupProperties=more, expectedVersion=1)
+    assert updated == {"version": 2}
+    described = (await iot.call("DescribeThingGroup", thingGroupName="house"))["thingGroupProperties"]
+    assert described == {
+        "thingGroupDescription": "ours",
+        "attributePayload": {"attributes": {"street": "1", "floor": "2"}},
+    }
+    assert await iot.call("ListThingGroups") == {"thingGroups": [bath, house]}
+    assert await iot.call("ListThingGroups", recursive=False) == {"thingGroups": [house]}
+    assert await iot.call("ListThingGroups", parentGroup="house", namePrefixFilter="b") == {"thingGroups": [bath]}
+    assert await iot.call("DeleteThingGroup", thingGroupName="bath", expectedVersion=1) == {}
+    assert await iot.call("ListThingGroups", maxResults=1) == {"thingGroups": [house]}
+
+
+async def test_things_in_groups(iot: Iot) -> None:
+    for name, parent in (("house", {}), ("bath", {"parentGroupName": "house"}), ("garden", {})):
+        made = await iot.call("CreateThingGroup", thingGroupName=name, **parent)
+    thing = await iot.call("CreateThing", thingName="lamp")
+    by_arn = {"thingGroupArn": made["thingGroupArn"], "thingArn": thing["thingArn"]}
+    await iot.call("AddThingToThingGroup", **by_arn, overrideDynamicGroups=True)
+    await iot.call("AddThingToThingGroup", thingGroupName="bath", thingName="lamp")
+    listed = await iot.call("ListThingGroupsForThing", thingName="lamp")
+    assert [one["groupName"] for one in listed["thingGroups"]] == ["bath", "garden"]
+    assert listed["thingGroups"][1]["groupArn"] == made["thingGroupArn"]
+    assert await iot.call("ListThingsInThingGroup", thingGroupName="house") == {"things": []}
+    assert await iot.call("ListThingsInThingGroup", thingGroupName="house", recursive=True) == {"things": ["lamp"]}
+    await iot.call("RemoveThingFromThingGroup", **by_arn)
+    await iot.call("RemoveThingFromThingGroup", thingGroupName="garden", thingName="lamp")
+    await iot.call(
+        "UpdateThingGroupsForThing",
+        thingName="lamp",
+        thingGroupsToAdd=["garden", "house"],
+        thingGroupsToRemove=["bath"],
+    )
+    listed = await iot.call("ListThingGroupsForThing", thingName="lamp", maxResults=1)
+    assert [one["groupName"] for one in listed["thingGroups"]] == ["garden"]
+    assert "nextToken" in listed
+
+
+async def test_policies_of_groups_and_what_is_in_effect(iot: Iot, certificate: Members) -> None:
+    principal = certificate["certificateArn"]
+    await iot.call("CreateThing", thingName="lamp")
+    await iot.call("AttachThingPrincipal", thingName="lamp", principal=principal)
+    house = (await iot.call("CreateThingGroup", thingGroupName="house"))["thingGroupArn"]
+    bath = (await iot.call("CreateThingGroup", thingGroupName="bath", parentGroupName="house"))["thingGroupArn"]
+    await iot.call("AddThingToThingGroup", thingGroupName="bath", thingName="lamp")
+    deny = POLICY.replace("Allow", "Deny").replace("iot:*", "iot:Publish")
+    references = {}
+    for name, document, target in (("all", POLICY, principal), ("no", deny, house)):
+        made = await iot.call("CreatePolicy", policyName=name, policyDocument=document)
+        references[name] = {"policyName": name, "policyArn": made["policyArn"]}
+        await iot.call("AttachPolicy", policyName=name, target=target)
+    assert await iot.call("ListAttachedPolicies", target=bath) == {"policies": []}
+    assert await iot.call("ListAttachedPolicies", target=bath, recursive=True) == {"policies": [references["no"]]}
+    assert await iot.call("ListTargetsForPolicy", policyName="no") == {"targets": [house]}
+    assert await iot.call("GetEffectivePolicies", principal=principal, thingName="lamp") == {
+        "effectivePolicies": [
+            {**references["all"], "policyDocument": POLICY},
+            {**references["no"], "policyDocument": deny},
+        ]
+    }
+    topic = {"resources": ["arn:aws:iot:eu-west-1:123456789012:topic/a"]}
+    asked = [{"actionType": action, **topic} for action in ("PUBLISH", "RECEIVE")]
+
+    async def test(**params: Any) -> list[Members]:
+        results: list[Members] = (await iot.call("TestAuthorization", authInfos=asked, **params))["authResults"]
+        assert [one["authInfo"] for one in results] == asked
+        return results
+
+    publish, receive = await test(principal=principal, clientId="lamp")
+    assert publish == {
+        "authInfo": asked[0],
+        "allowed": {"policies": [references["all"]]},
+        "denied": {"implicitDeny": {"policies": []}, "explicitDeny": {"policies": [references["no"]]}},
+        "authDecision": "EXPLICIT_DENY",
+        "missingContextValues": [],
+    }
+    assert receive["authDecision"] == "ALLOWED"
+    assert receive["denied"]["implicitDeny"] == {"policies": [references["no"]]}
+    assert [one["authDecision"] for one in await test(principal=principal)] == ["ALLOWED"] * 2
+    skipping = await test(principal=principal, clientId="lamp", policyNamesToSkip=["all"])
+    assert [one["authDecision"] for one in skipping] == ["EXPLICIT_DENY", "IMPLICIT_DENY"]
+    assert [one["authDecision"] for one in await test(policyNamesToAdd=["all"])] == ["ALLOWED"] * 2
+
+
 @pytest.mark.parametrize(
     ("name", "params", "code"),
     [
@@ -319,6 +425,37 @@ async def test_targets_of_policies(
         ("ListTargetsForPolicy", {"policyName": "x"}, "ResourceNotFoundException"),
         ("ListPolicies", {"marker": "AAAA"}, "InvalidRequestException"),
         ("DescribeEndpoint", {"endpointType": "iot:Nonsense"}, "InvalidRequestException"),
+        ("CreateThingGroup", {"thingGroupName": "g", "parentGroupName": "x"}, "InvalidRequestException"),
+        ("CreateThingGroup", {"thingGroupName": "house", "parentGroupName": "x"}, "ResourceAlreadyExistsException"),
+        ("DescribeThingGroup", {"thingGroupName": "x"}, "ResourceNotFoundException"),
+        (
+            "UpdateThingGroup",
+            {"thingGroupName": "house", "thingGroupProperties": {}, "expectedVersion": 7},
+            "VersionConflictException",
+        ),
+        ("DeleteThingGroup", {"thingGroupName": "house"}, "InvalidRequestException"),
+        ("ListThingGroups", {"parentGroup": "x"}, "ResourceNotFoundException"),
+        ("ListThingGroupsForThing", {"thingName": "x"}, "ResourceNotFoundException"),
+        ("ListThingsInThingGroup", {"thingGroupName": "x"}, "ResourceNotFoundException"),
+        ("AddThingToThingGroup", {"thingName": "lamp"}, "InvalidRequestException"),
+        ("AddThingToThingGroup", {"thingGroupName": "house"}, "InvalidRequestException"),
+        ("AddThingToThingGroup", {"thingName": "lamp", "thingGroupName": "x"}, "ResourceNotFoundException"),
+        ("AddThingToThingGroup", {"thingName": "lamp", "thingGroupArn": "x"}, "InvalidRequestException"),
+        (
+            "RemoveThingFromThingGroup",
+            {"thingGroupName": "house", "thingName": "lamp", "thingArn": f"{ARN}thing/fan"},
+            "InvalidRequestException",
+        ),
+        ("UpdateThingGroupsForThing", {"thingGroupsToAdd": ["house"]}, "InvalidRequestException"),
+        ("AttachPolicy", {"policyName": "p", "target": f"{ARN}thinggroup/x"}, "ResourceNotFoundException"),
+        ("GetEffectivePolicies", {}, "InvalidRequestException"),
+        ("GetEffectivePolicies", {"thingName": "x"}, "ResourceNotFoundException"),
+        (
+            "TestAuthorization",
+            {"authInfos": [{"resources": ["*"]}], "policyNamesToAdd": ["x"]},
+            "ResourceNotFoundException",
+        ),
+        ("TestAuthorization", {"authInfos": [{"resources": ["*"]}], "principal": "x"}, "InvalidRequestException"),
         # what AWS has and Fogbank has not, by name
         ("CreateThing", {"thingName": "new", "billingGroupName": "x"}, "NotImplementedException"),
         ("CreateThingType", {"thingTypeName": "x", "tags": [{"Key": "k"}]}, "NotImplementedException"),
@@ -334,6 +471,13 @@ async def test_targets_of_policies(
         ),
         ("ListPrincipalPolicies", {"principal": "CERT", "ascendingOrder": True}, "NotImplementedException"),
         ("ListPolicyPrincipals", {"policyName": "p", "ascendingOrder": True}, "NotImplementedException"),
+        ("CreateThingGroup", {"thingGroupName": "x", "tags": [{"Key": "k"}]}, "NotImplementedException"),
+        ("GetEffectivePolicies", {"cognitoIdentityPoolId": "x"}, "NotImplementedException"),
+        (
+            "TestAuthorization",
+            {"authInfos": [{"resources": ["*"]}], "cognitoIdentityPoolId": "x"},
+            "NotImplementedException",
+        ),
         ("DescribeEndpoint", {"endpointType": "iot:CredentialProvider"}, "NotImplementedException"),
         ("DescribeEndpoint", {"endpointType": "iot:Jobs"}, "NotImplementedException"),
     ],
@@ -346,6 +490,8 @@ async def test_errors_are_those_of_the_model(
     await iot.call("AttachThingPrincipal", thingName="lamp", principal=arn)
     await iot.call("CreatePolicy", policyName="p", policyDocument=POLICY)
     await iot.call("AttachPolicy", policyName="p", target=arn)
+    await iot.call("CreateThingGroup", thingGroupName="house")
+    await iot.call("CreateThingGroup", thingGroupName="room", parentGroupName="house")
     known = {"CERT": arn, "ID": certificate["certificateId"]}
     asked = {key: known.get(value, value) if isinstance(value, str) else value for key, value in params.items()}
     assert await iot.refused(name, **asked) == code
@@ -372,4 +518,4 @@ def test_a_port_that_the_sdks_do_not_guess_is_named(host: str, port: int, addres
 
 async def test_every_operation_is_in_the_model(iot: Iot, model: ServiceModel) -> None:
     assert {name for _, name in iot.handlers} <= set(model.operation_names)
-    assert len(iot.handlers) == 41
+    assert len(iot.handlers) == 53

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fogbank.policy.document import MalformedPolicy
+from fogbank.policy.document import Effect, MalformedPolicy
 from fogbank.policy.evaluate import BoundPolicies, PolicySet, StatementRef
-from fogbank.policy.variables import Values, connection_variables
+from fogbank.policy.variables import Values, connect_context, connection_variables
 from fogbank.ports import PolicyDocument, ThingContext
 
 ARN = "arn:aws:iot:us-east-1:123456789012:"
@@ -74,7 +74,7 @@ def test_topic_and_topicfilter_are_different() -> None:
     policies = bound(statement("Allow", "iot:Subscribe", "topic/*"))
     decision = policies.decide("iot:Subscribe", f"{ARN}topicfilter/a")
     assert not decision.allowed
-    assert "subscribing is checked on topicfilter/, not on topic/" in decision.reason
+    assert "iot:Subscribe is checked on topicfilter/, not on topic/" in decision.reason
 
 
 class TestVariables:
@@ -185,14 +185,17 @@ class TestReasons:
         assert decision.reason == (
             f"no statement of policy 'thermostat' allows iot:Publish on {ARN}topic/other/data; add "
             f'{{"Effect": "Allow", "Action": "iot:Publish", "Resource": "{ARN}topic/other/data"}} to allow it. '
-            f"Nearest: statement 3 allows iot:Publish on {ARN}{OWN}, where iot:Connection.Thing.ThingName is 'lamp'"
+            f"Nearest: statement 3 allows iot:Publish on {ARN}topic/lamp/*,"
+            " where iot:Connection.Thing.ThingName is 'lamp'"
         )
 
     def test_a_variable_without_a_value(self) -> None:
-        reason = bound(statement("Allow", "iot:Publish", OWN)).decide("iot:Publish", f"{ARN}topic/lamp/a").reason
-        assert "iot:Connection.Thing.ThingName has no value: no thing of the client ID's name" in reason
-        reason = bound(statement("Allow", "iot:Publish", "${iot:Odd}")).decide("iot:Publish", f"{ARN}topic/a").reason
-        assert reason.endswith("where iot:Odd has no value on this connection")
+        stranger = connection_variables(None, client_id="lamp", thing=ThingContext("lamp", False))
+        policies = bound(statement("Allow", "iot:Publish", OWN), variables=stranger)
+        assert policies.decide("iot:Publish", f"{ARN}topic/lamp/a").reason.endswith(
+            f"allows iot:Publish on {ARN}{OWN}, where iot:Connection.Thing.ThingName has no value:"
+            " no thing of the client ID's name, 'lamp', is attached to the certificate"
+        )
 
     def test_a_condition_that_failed(self) -> None:
         condition = {"StringEquals": {"iot:A": ["1", "2"]}}
@@ -200,7 +203,8 @@ class TestReasons:
             statement("Allow", "iot:Publish", "topic/ab"), statement("Allow", "iot:Publish", "*", Condition=condition)
         )
         assert policies.decide("iot:Publish", f"{ARN}topic/a").reason.endswith(
-            f"statement 2 allows iot:Publish on {ARN}*, but only where StringEquals iot:A [1, 2], and iot:A is missing"
+            f"statement 2 allows iot:Publish on {ARN}*, but only where StringEquals iot:A [1, 2],"
+            " and iot:A has no value: there is no such variable"
         )
         assert policies.decide("iot:Publish", f"{ARN}topic/a", {"iot:A": "3"}).reason.endswith("and iot:A is '3'")
 
@@ -216,6 +220,65 @@ class TestReasons:
         assert policies.decide("iot:Publish", resource).allowed
         assert not policies.decide("iot:Publish", resource.replace("*", "a")).allowed
 
+    def test_a_denial_says_by_which_pattern_and_condition(self) -> None:
+        condition = {"ForAnyValue:StringEquals": {"iot:ConnectAttributes": ["LastWill", "${iot:ClientId}"]}}
+        policies = bound(
+            statement("Deny", "iot:Connect", ["x", "client/${iot:ClientId}*"], Condition=condition), variables=LAMP
+        )
+        context = connect_context(persistent=True, will_topic="w")
+        assert policies.decide("iot:Connect", f"{ARN}client/lamp1", context).reason == (
+            f"statement 1 of policy 'thermostat' denies iot:Connect on {ARN}client/lamp1, as on {ARN}client/lamp*,"
+            " where iot:ClientId is 'lamp', as ForAnyValue:StringEquals iot:ConnectAttributes [LastWill,"
+            " ${iot:ClientId}] holds: iot:ConnectAttributes is 'PersistentConnect', 'LastWill',"
+            " where iot:ClientId is 'lamp'"
+        )
+
+    def test_a_denial_on_everything_but(self) -> None:
+        excluding = {"Effect": "Deny", "Action": "iot:Publish", "NotResource": f"{ARN}topic/${{iot:ClientId}}"}
+        reason = bound(excluding, variables=LAMP).decide("iot:Publish", f"{ARN}topic/a").reason
+        assert reason.endswith(f", as on everything but {ARN}topic/lamp")
+
+    def test_what_came_equally_close_is_told_together(self) -> None:
+        condition = {"Bool": {"iot:Connection.Thing.IsAttached": "false"}}
+        policies = bound(
+            statement("Allow", "iot:Connect", "client/x"),
+            *(statement("Allow", "iot:Connect", "client/lamp", Sid=f"S{n}", Condition=condition) for n in range(5)),
+            variables=LAMP,
+        )
+        reason = policies.decide("iot:Connect", f"{ARN}client/lamp").reason
+        assert [f"('S{n}') allows" in reason for n in range(5)] == [True, True, True, False, False]
+        assert "statement 1" not in reason
+
+    def test_wildcards_do_not_hide_what_is_near(self) -> None:
+        """`arn:aws:iot:*:*:...` is how most policies are written: agreement goes on behind the stars."""
+        policies = bound(
+            {"Effect": "Allow", "Action": "iot:Publish", "Resource": "arn:aws:iot:*:*:topic/device/*"},
+            {"Effect": "Allow", "Action": "iot:Publish", "Resource": "arn:aws:iot:*:*:topic/room/${iot:Missing}/*"},
+        )
+        assert "Nearest: statement 2 allows" in policies.decide("iot:Publish", f"{ARN}topic/room/hall/x").reason
+
+    @pytest.mark.parametrize(
+        ("element", "listed", "told"),
+        [
+            ("Action", ["iot:Publish", "iot:Receive"], "for iot:Publish, iot:Receive"),
+            ("NotAction", "iot:Retain*", "for all actions but iot:Retain*"),
+        ],
+    )
+    def test_where_no_statement_is_about_the_action_those_on_the_resource_are_told(
+        self, element: str, listed: Any, told: str
+    ) -> None:
+        policies = bound(
+            {"Effect": "Allow", element: listed, "Resource": f"{ARN}topic/a"},
+            {"Effect": "Deny", "Action": "iot:Connect", "Resource": f"{ARN}topic/a"},
+            statement("Allow", "iot:Publish", "topic/b"),
+        )
+        reason = policies.decide("iot:RetainPublish", f"{ARN}topic/a").reason
+        assert reason.endswith(f"Nearest: statement 1 is about that resource, but {told}")
+
+    def test_publishing_is_no_subscribing(self) -> None:
+        reason = bound(statement("Allow", "iot:Publish", "topicfilter/*")).decide("iot:Publish", f"{ARN}topic/a").reason
+        assert reason.endswith("iot:Publish is checked on topic/, not on topicfilter/")
+
     def test_several_policies_and_none(self) -> None:
         a = document(statement("Allow", "iot:Publish", "topic/a"), name="a")
         b = document(statement("Allow", "iot:Publish", "topic/bb"), name="b")
@@ -228,6 +291,29 @@ class TestReasons:
     def test_nobody_asks_nothing_is_written(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("fogbank.policy.explain._scope", lambda *_: pytest.fail("wrote a reason"))
         assert not bound(statement("Allow", "iot:Publish", "topic/a")).decide("iot:Publish", "x").allowed
+
+
+class TestVerdicts:
+    def test_each_policy_speaks_for_itself(self) -> None:
+        documents = [
+            document(statement("Allow", "iot:Publish", "topic/a"), name="allows"),
+            document(
+                statement("Allow", "iot:Publish", "*"), statement("Deny", "iot:Publish", "topic/a"), name="denies"
+            ),
+            document(statement("Allow", "iot:Connect", "*"), name="silent"),
+        ]
+        verdicts = PolicySet.compile(documents).bind({}).verdicts("iot:Publish", f"{ARN}topic/a")
+        assert verdicts == {"allows": Effect.ALLOW, "denies": Effect.DENY, "silent": None}
+
+    def test_what_has_no_value_is_told_once(self) -> None:
+        condition = {"Bool": {"IOT:missing": "true"}, "StringEquals": {"iot:Here": "${iot:Other}"}}
+        policies = bound(
+            statement("Allow", "iot:Publish", "${iot:Missing}", Condition=condition),
+            statement("Allow", "iot:Connect", "${iot:Elsewhere}"),
+            variables={"iot:Here": "x"},
+        )
+        assert policies.absent("iot:Publish") == ["IOT:missing", "iot:Other"]
+        assert policies.absent("iot:Publish", {"iot:Missing": "x"}) == ["iot:Other"]
 
 
 class TestCompile:

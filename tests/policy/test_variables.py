@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fogbank.policy import connect_context
+from fogbank.policy import connect_context, direct_message_context
 from fogbank.policy.variables import (
     Template,
     UnclosedVariable,
@@ -130,6 +130,38 @@ def test_of_a_thing_that_is_not_attached_only_that_is_known() -> None:
 
 def test_over_http_there_is_no_client_and_no_thing() -> None:
     assert connection_variables(None) == {}
+
+
+@pytest.mark.parametrize(
+    ("source_ip", "expected"),
+    [
+        ("203.0.113.7", "203.0.113.7"),
+        ("::ffff:203.0.113.7", "203.0.113.7"),
+        ("::FFFF:cb00:7107", "203.0.113.7"),
+        ("2001:DB8:0::1", "2001:db8::1"),
+        ("fe80::1%eth0", "fe80::1"),
+        ("a socket", "a socket"),
+    ],
+)
+def test_an_address_is_what_policies_call_it(source_ip: str, expected: str) -> None:
+    """A listener on both kinds of addresses sees the older kind mapped into the newer. (RFC 4291, 2.5.5.2)"""
+    assert connection_variables(None, source_ip=source_ip) == {"aws:SourceIp": expected}
+
+
+def test_a_domain_name_in_capitals_is_the_same() -> None:
+    """A client that spells the name its own way must not slip through a denial. (RFC 4343)"""
+    assert connection_variables(None, domain_name="Fleet.EXAMPLE") == {"iot:DomainName": "fleet.example"}
+
+
+@pytest.mark.parametrize("arn", ["", "arn:aws:iot:r:1:authorizer/cert/a"])
+def test_only_a_certificate_has_a_certificate_id(arn: str) -> None:
+    """What a custom authorizer calls its client is no certificate's ID, though it may look like one."""
+    identity = Identity("c" * 64, arn, True, attributes={"k": "v"})
+    assert connection_variables(identity) == {"k": "v"}
+
+
+def test_the_condition_key_of_direct_messages() -> None:
+    assert direct_message_context("a/b") == {"iot:Topic": "a/b"}
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fogbank.policy.wildcards import Token, Wildcard, literal, matcher, tokens_of
+from fogbank.policy.wildcards import Token, Wildcard, agreement, literal, matcher, tokens_of
 
 
 def naive(pattern: list[Token], text: str) -> bool:
@@ -92,3 +92,27 @@ def test_a_hostile_pattern_costs_no_more_than_a_tame_one() -> None:
     start = time.perf_counter()
     assert not matches("a" * 10_000)
     assert time.perf_counter() - start < 1
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text", "expected"),
+    [
+        ("topic/a", "topic/a", 7),
+        ("topic/a", "topic/b", 6),
+        ("topic/a", "topic/ab", 7),
+        ("topic/a", "top", 3),
+        ("", "topic", 0),
+        ("iot:*:topic/room", "iot:x:topic/device", 4 + 7),
+        ("iot:*:topic/room", "iot:topic:topic/ro", 4 + 9),
+        ("iot:*:*:topic/*", "iot:r:1:topic/a", 4 + 1 + 7),
+        ("a?c", "abd", 2),
+        ("*b?d", "xbyz", 2),
+        ("*", "", 0),
+    ],
+)
+def test_how_far_a_pattern_agrees(pattern: str, text: str, expected: int) -> None:
+    assert agreement(tokens_of(pattern), text) == expected
+
+
+def test_agreement_with_many_stars_is_no_work() -> None:
+    assert agreement(tokens_of("*a" * 1000), "a" * 256) == 256

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from fogbank.errors import DeleteConflict, InvalidRequest, LimitExceeded, ResourceNotFound, ServiceUnavailable
-from fogbank.ports import StaleVersion
+from fogbank.ports import Identity, StaleVersion
 from fogbank.registry import changes
 from fogbank.registry.paging import Paging
 from fogbank.registry.records import CertificateStatus
@@ -14,6 +14,9 @@ from fogbank.registry.registry import Registry
 from fogbank.registry.things import AttributeUpdate
 
 POLICY = '{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "iot:*", "Resource": "*"}}'
+
+
+COGNITO = "eu-west-1:8d0b9e1c-1111-4222-8333-444455556666"
 
 
 async def _outcomes(*calls: Coroutine[Any, Any, Any]) -> list[type[BaseException] | None]:
@@ -117,12 +120,114 @@ async def test_exclusive_means_exclusive_when_two_come_at_once(slow_registry: Re
     assert sorted(outcomes, key=str) == [InvalidRequest, None]
 
 
-async def test_fifty_at_one_policy_all_succeed(slow_registry: Registry, csr: str) -> None:
+async def test_fifty_at_one_policy_do_not_meet(slow_documents: Any, slow_registry: Registry, csr: str) -> None:
     registry = slow_registry
     await registry.policies.create("p", POLICY)
     arns = [await _enrol(registry, csr) for _ in range(50)]
+    before = slow_documents.commits
     assert set(await _outcomes(*(registry.policy_attachments.attach("p", arn) for arn in arns))) == {None}
+    assert slow_documents.commits == before + 50
     assert len((await registry.policy_attachments.targets("p", Paging(size=250))).items) == 50
+
+
+async def test_fifty_that_join_one_group_do_not_meet(slow_documents: Any, slow_registry: Registry) -> None:
+    registry = slow_registry
+    await registry.thing_groups.create("house")
+    for number in range(50):
+        await registry.things.create(f"t{number:02}")
+    before = slow_documents.commits
+    joins = (registry.group_members.update(f"t{number:02}", join=["house"]) for number in range(50))
+    assert set(await _outcomes(*joins)) == {None}
+    assert slow_documents.commits == before + 50
+    assert len((await registry.group_members.things_in("house", Paging())).items) == 50
+
+
+async def test_a_policy_that_many_attach_is_deleted_before_or_not_at_all(slow_registry: Registry, csr: str) -> None:
+    registry = slow_registry
+    arns = [await _enrol(registry, csr) for _ in range(6)]
+    await registry.policies.create("p", POLICY)
+    attaching = [registry.policy_attachments.attach("p", arn) for arn in arns]
+    outcomes = await _outcomes(*attaching[:3], registry.policies.delete("p"), *attaching[3:])
+    deleted = outcomes.pop(3)
+    if deleted is None:
+        assert outcomes == [ResourceNotFound] * 6
+        for arn in arns:
+            assert (await registry.policy_attachments.of_target(arn, Paging())).items == []
+    else:
+        assert (deleted, outcomes) == (DeleteConflict, [None] * 6)
+        assert len((await registry.policy_attachments.targets("p", Paging())).items) == 6
+
+
+async def test_who_attaches_a_policy_while_it_changes_hears_of_the_change(slow_registry: Registry, csr: str) -> None:
+    """Either told by the one or by the other; and what is seen then is what is in effect in the end."""
+    registry = slow_registry
+    ids = [(await _enrol(registry, csr)).rpartition("/")[2] for _ in range(4)]
+    await registry.policies.create("p", POLICY)
+    other = POLICY.replace("iot:*", "iot:Connect")
+    seen: dict[str, list[str]] = {}
+
+    async def listener(identities: frozenset[str]) -> None:
+        for id_ in identities:
+            grant = await registry.principals.grant(Identity(id_, "", active=True), "x")
+            seen[id_] = [one.document for one in grant.policies]
+
+    registry.principals.watch(listener)
+    await asyncio.gather(
+        *(registry.policy_attachments.attach("p", registry.certificates.arn(one)) for one in ids[:2]),
+        registry.policies.create_version("p", other, default=True),
+        *(registry.policy_attachments.attach("p", registry.certificates.arn(one)) for one in ids[2:]),
+    )
+    assert seen == {id_: [other] for id_ in ids}
+
+
+async def test_ten_groups_stay_ten_and_one_in_a_hierarchy(slow_registry: Registry) -> None:
+    registry = slow_registry
+    await registry.things.create("lamp")
+    await registry.thing_groups.create("house")
+    for number in range(3):
+        await registry.thing_groups.create(f"room{number}", parent="house")
+    for number in range(12):
+        await registry.thing_groups.create(f"g{number}")
+    rooms = (registry.group_members.update("lamp", join=[f"room{number}"]) for number in range(3))
+    assert sorted(await _outcomes(*rooms), key=str) == [InvalidRequest] * 2 + [None]
+    others = (registry.group_members.update("lamp", join=[f"g{number}"]) for number in range(12))
+    assert sorted(await _outcomes(*others), key=str) == [InvalidRequest] * 3 + [None] * 9
+    assert len((await registry.group_members.groups_of("lamp", Paging())).items) == 10
+
+
+async def test_two_policies_of_a_group_stay_two(slow_registry: Registry) -> None:
+    registry = slow_registry
+    await registry.thing_groups.create("house")
+    for number in range(4):
+        await registry.policies.create(f"p{number}", POLICY)
+    house = registry.thing_groups.arn("house")
+    outcomes = await _outcomes(*(registry.policy_attachments.attach(f"p{number}", house) for number in range(4)))
+    assert sorted(outcomes, key=str) == [LimitExceeded] * 2 + [None] * 2
+
+
+async def test_a_group_is_joined_or_deleted_and_leaves_nothing_behind(
+    slow_documents: Any, slow_registry: Registry
+) -> None:
+    registry = slow_registry
+    await registry.things.create("lamp")
+    await registry.things.create("fan")
+    await registry.policies.create("p", POLICY)
+    await registry.thing_groups.create("house")
+    await registry.group_members.update("fan", join=["house"])
+    outcomes = await _outcomes(
+        registry.group_members.update("lamp", join=["house"]),
+        registry.thing_groups.delete("house"),
+        registry.policy_attachments.attach("p", registry.thing_groups.arn("house")),
+        registry.thing_groups.create("room", parent="house"),
+    )
+    if outcomes[1] is None:
+        assert outcomes[3] is InvalidRequest
+        assert await slow_documents.scan("thing-group-member") == []
+        assert await slow_documents.scan("policy-attachment") == []
+        await registry.policies.delete("p")
+    else:
+        assert outcomes == [None, InvalidRequest, None, None]
+        assert len(await slow_documents.scan("thing-group-member")) == 2
 
 
 Step = Callable[[Registry, str], Coroutine[Any, Any, Any]]
@@ -139,8 +244,13 @@ Step = Callable[[Registry, str], Coroutine[Any, Any, Any]]
         lambda it, arn: it.certificates.update(arn.rpartition("/")[2], CertificateStatus.INACTIVE),
         lambda it, arn: it.policies.create("new", POLICY),
         lambda it, arn: it.policies.create_version("p", POLICY, default=True),
-        lambda it, arn: it.policies.delete("q"),
         lambda it, arn: it.policy_attachments.attach("q", arn),
+        lambda it, arn: it.policy_attachments.attach("q", it.thing_groups.arn("house")),
+        lambda it, arn: it.policy_attachments.attach("q", COGNITO),
+        lambda it, arn: it.thing_groups.create("new", parent="house"),
+        lambda it, arn: it.thing_groups.update("house", description="new"),
+        lambda it, arn: it.group_members.update("lamp", leave=["house"], join=["garden"]),
+        lambda it, arn: it.things.delete("grouped"),
         lambda it, arn: it.policy_attachments.detach("p", arn),
         lambda it, arn: it.thing_principals.attach("fan", arn),
         lambda it, arn: it.thing_principals.detach("lamp", arn),
@@ -149,17 +259,40 @@ Step = Callable[[Registry, str], Coroutine[Any, Any, Any]]
 async def test_every_call_is_one_batch(slow_documents: Any, slow_registry: Registry, csr: str, step: Step) -> None:
     """So that a kill finds all of it or nothing."""
     registry = slow_registry
+    arn = await _furnished(registry, csr)
+    before = slow_documents.commits
+    await step(registry, arn)
+    assert slow_documents.commits == before + 1
+
+
+@pytest.mark.parametrize(
+    "step", [lambda it, arn: it.policies.delete("q"), lambda it, arn: it.thing_groups.delete("house")]
+)
+async def test_a_removal_marks_and_then_is_one_batch(
+    slow_documents: Any, slow_registry: Registry, csr: str, step: Step
+) -> None:
+    """See `removal`: a kill after the first leaves nothing that anybody can tell from before."""
+    arn = await _furnished(slow_registry, csr)
+    before = slow_documents.commits
+    await step(slow_registry, arn)
+    assert slow_documents.commits == before + 2
+
+
+async def _furnished(registry: Registry, csr: str) -> str:
+    """Something of everything; the ARN of a certificate."""
     arn = await _enrol(registry, csr)
     await registry.thing_types.create("light")
-    for name in ("lamp", "fan"):
+    for name in ("lamp", "fan", "grouped"):
         await registry.things.create(name)
+    for name in ("house", "garden"):
+        await registry.thing_groups.create(name)
+    for name in ("lamp", "grouped"):
+        await registry.group_members.update(name, join=["house"])
     for name in ("p", "q"):
         await registry.policies.create(name, POLICY)
     await registry.policy_attachments.attach("p", arn)
     await registry.thing_principals.attach("lamp", arn)
-    before = slow_documents.commits
-    await step(registry, arn)
-    assert slow_documents.commits == before + 1
+    return arn
 
 
 async def test_what_became_durable_is_told_even_where_the_caller_went_away(slow_registry: Registry, csr: str) -> None:

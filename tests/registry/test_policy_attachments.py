@@ -3,9 +3,11 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from fogbank.errors import DeleteConflict, InvalidRequest, LimitExceeded, ResourceNotFound
+from fogbank.ports import Put
 from fogbank.registry.paging import Paging
 from fogbank.registry.records import Certificate
 from fogbank.registry.registry import Registry
+from fogbank.storage.memory import MemoryDocuments
 
 Enrol = Callable[[], Awaitable[Certificate]]
 POLICY = '{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "iot:*", "Resource": "*"}}'
@@ -106,3 +108,85 @@ async def test_lists_of_what_is_not_there_are_not_found(registry: Registry) -> N
         await registry.policy_attachments.of_target(NOBODY, Paging())
     with pytest.raises(ResourceNotFound):
         await registry.policy_attachments.targets("p", Paging())
+
+
+@pytest.fixture
+async def groups(registry: Registry) -> list[str]:
+    """The ARNs of house > upstairs > bath, and the policies a to e."""
+    for name, parent in (("house", None), ("upstairs", "house"), ("bath", "upstairs")):
+        await registry.thing_groups.create(name, parent=parent)
+    for name in "abcde":
+        await registry.policies.create(name, POLICY)
+    return [registry.thing_groups.arn(name) for name in ("house", "upstairs", "bath")]
+
+
+async def test_a_group_holds_two_policies(registry: Registry, groups: list[str]) -> None:
+    """General reference, IoT Core security limits."""
+    house = groups[0]
+    for policy in "ab":
+        await registry.policy_attachments.attach(policy, house)
+    with pytest.raises(LimitExceeded, match="2"):
+        await registry.policy_attachments.attach("c", house)
+    assert (await registry.policy_attachments.of_target(house, Paging())).items == ["a", "b"]
+    assert (await registry.policy_attachments.targets("a", Paging())).items == [house]
+    await registry.policy_attachments.detach("a", house)
+    await registry.policy_attachments.attach("c", house)
+
+
+async def test_a_group_inherits(registry: Registry, groups: list[str]) -> None:
+    """API reference, ListAttachedPolicies: recursively, the policies of parent groups too."""
+    house, upstairs, bath = groups
+    for policy, group in (("d", house), ("b", house), ("b", upstairs), ("c", bath), ("a", bath)):
+        await registry.policy_attachments.attach(policy, group)
+    listed = registry.policy_attachments.of_target
+    assert (await listed(bath, Paging())).items == ["a", "c"]
+    assert (await listed(bath, Paging(), recursive=True)).items == ["a", "b", "c", "d"]
+    assert (await listed(upstairs, Paging(), recursive=True)).items == ["b", "d"]
+    first = await listed(bath, Paging(size=3), recursive=True)
+    assert first.items + (await listed(bath, Paging(first.next, 3), recursive=True)).items == ["a", "b", "c", "d"]
+
+
+async def test_a_cognito_identity_holds_ten(registry: Registry) -> None:
+    identity = "eu-west-1:8d0b9e1c-1111-4222-8333-444455556666"
+    assert (await registry.policy_attachments.of_target(identity, Paging())).items == []
+    for number in range(11):
+        await registry.policies.create(f"p{number:02}", POLICY)
+    for number in range(10):
+        await registry.policy_attachments.attach(f"p{number:02}", identity)
+    with pytest.raises(LimitExceeded):
+        await registry.policy_attachments.attach("p10", identity)
+    await registry.policy_attachments.detach("p00", identity)
+    assert (await registry.policy_attachments.targets("p01", Paging())).items == [identity]
+    assert len((await registry.policy_attachments.of_target(identity, Paging())).items) == 9
+
+
+async def test_groups_that_are_not_there(registry: Registry, groups: list[str]) -> None:
+    nowhere = registry.thing_groups.arn("nowhere")
+    with pytest.raises(ResourceNotFound, match="nowhere"):
+        await registry.policy_attachments.attach("a", nowhere)
+    with pytest.raises(ResourceNotFound, match="nowhere"):
+        await registry.policy_attachments.of_target(nowhere, Paging(), recursive=True)
+    with pytest.raises(InvalidRequest, match="Invalid Target"):
+        await registry.policy_attachments.detach("a", nowhere)
+
+
+async def test_a_policy_on_a_group_alone_is_not_deleted_until_the_group_is(
+    registry: Registry, groups: list[str]
+) -> None:
+    await registry.policy_attachments.attach("a", groups[2])
+    with pytest.raises(DeleteConflict):
+        await registry.policies.delete("a")
+    await registry.thing_groups.delete("bath")
+    await registry.policies.delete("a")
+
+
+async def test_attachments_that_an_earlier_version_wrote_are_read(
+    registry: Registry, arn: str, documents: MemoryDocuments
+) -> None:
+    """They named the certificate in their body as well."""
+    await registry.policies.create("p", POLICY)
+    id_ = arn.rpartition("/")[2]
+    body = f'{{"certificate":"{id_}","policy":"p","created":1.0}}'.encode()
+    await documents.commit(Put("policy-attachment", f"cert/{id_}/p", body, indexes={"policy": ["p"]}))
+    assert (await registry.policy_attachments.of_target(arn, Paging())).items == ["p"]
+    assert (await registry.policy_attachments.targets("p", Paging())).items == [arn]

@@ -138,6 +138,46 @@ async def test_attached_exclusively_it_stands_for_that_thing_whatever_its_client
     assert (await device.grant("another")).thing == ThingContext("another", attached=False)
 
 
+async def _grouped(device: Device, *, exclusive: bool = False) -> None:
+    """lamp, attached, in bath, below house, and in garden; each has a policy of its name, the certificate has `own`."""
+    registry = device.registry
+    for name in ("own", "house", "bath", "garden", "spare"):
+        await registry.policies.create(name, policy(name))
+    await registry.policy_attachments.attach("own", device.arn)
+    for name, parent in (("house", None), ("bath", "house"), ("garden", None), ("street", None)):
+        await registry.thing_groups.create(name, parent=parent)
+    for name in ("house", "bath", "garden"):
+        await registry.policy_attachments.attach(name, registry.thing_groups.arn(name))
+    for name in ("lamp", "fan"):
+        await registry.things.create(name)
+    await registry.thing_principals.attach("lamp", device.arn, exclusive=exclusive)
+    await registry.group_members.update("lamp", join=["bath", "garden"])
+
+
+async def held(device: Device, client_id: str | None) -> list[str]:
+    return [one.name for one in (await device.grant(client_id)).policies]
+
+
+async def test_it_holds_the_policies_of_its_things_groups_and_those_above(device: Device) -> None:
+    """Developer guide, thing-groups, Attach a policy to a thing group: inherited by things in it and below it."""
+    await _grouped(device)
+    assert await held(device, "lamp") == ["own", "house", "bath", "garden"]
+    for client_id in ("fan", "x", None):
+        assert await held(device, client_id) == ["own"], "only where the client ID is the name of the thing"
+
+
+async def test_attached_exclusively_it_holds_them_whatever_its_client_id(device: Device) -> None:
+    await _grouped(device, exclusive=True)
+    assert await held(device, "x") == ["own", "house", "bath", "garden"]
+    assert await held(device, None) == ["own"]
+
+
+async def test_a_policy_that_comes_twice_counts_once(device: Device) -> None:
+    await _grouped(device)
+    await device.registry.policy_attachments.attach("own", device.registry.thing_groups.arn("garden"))
+    assert await held(device, "lamp") == ["own", "house", "bath", "garden"]
+
+
 async def test_a_gateway_may_have_more_things_than_are_remembered(device: Device) -> None:
     count = principals.MANY_THINGS + 5
     for number in range(count):
@@ -155,6 +195,8 @@ async def test_a_connection_that_comes_back_reads_nothing(
     await device.registry.policy_attachments.attach("p", device.arn)
     await device.registry.things.create("lamp")
     await device.registry.thing_principals.attach("lamp", device.arn)
+    await device.registry.thing_groups.create("house")
+    await device.registry.group_members.update("lamp", join=["house"])
     first = await device.grant()
 
     async def unavailable(*_: object, **__: object) -> list[Record]:
@@ -247,6 +289,76 @@ async def test_who_watches_hears_of_changes_before_the_call_returns_and_sees_the
     assert all(one == after for one in seen)
     if not told:
         assert after == before
+
+
+def _house(it: Device) -> str:
+    return it.registry.thing_groups.arn("house")
+
+
+@pytest.mark.parametrize(
+    ("step", "after"),
+    [
+        (lambda it: it.registry.policy_attachments.attach("spare", _house(it)), "own bath house spare garden"),
+        (lambda it: it.registry.policy_attachments.detach("house", _house(it)), "own bath garden"),
+        (lambda it: it.registry.policies.create_version("bath", policy("X"), default=True), "own bath house garden"),
+        (lambda it: it.registry.group_members.update("lamp", leave=["bath"]), "own garden"),
+        (lambda it: it.registry.group_members.update("lamp", join=["house"], leave=["bath"]), "own house garden"),
+        (lambda it: it.registry.thing_groups.delete("bath"), "own garden"),
+        (lambda it: it.registry.thing_principals.detach("lamp", it.arn), "own"),
+        # what makes no difference to this device is not told
+        (lambda it: it.registry.group_members.update("fan", join=["bath"]), None),
+        (lambda it: it.registry.thing_groups.create("attic", parent="house"), None),
+        (lambda it: it.registry.thing_groups.update("bath", description="wet"), None),
+        (lambda it: it.registry.policy_attachments.attach("spare", it.registry.thing_groups.arn("street")), None),
+    ],
+)
+async def test_who_watches_hears_of_changes_of_groups_and_sees_them(
+    device: Device, step: Step, after: str | None
+) -> None:
+    await _grouped(device)
+    before = await device.grant("lamp")
+    heard: list[frozenset[str]] = []
+    seen: list[Grant] = []
+
+    async def listener(identities: frozenset[str]) -> None:
+        heard.append(identities)
+        seen.append(await device.grant("lamp"))
+
+    device.registry.principals.watch(listener)
+    await step(device)
+    now = await device.grant("lamp")
+    assert heard == ([] if after is None else [frozenset((device.id,))])
+    if after is None:
+        assert now == before
+    else:
+        assert seen == [now]
+        assert now != before
+        assert {one.name for one in now.policies} == {*after.split()}
+
+
+async def test_a_whole_fleet_hears_of_its_groups_policy(registry: Registry, enrol: Enrol) -> None:
+    """All pages of it."""
+    await registry.policies.create("p", policy("A"))
+    await registry.thing_groups.create("house")
+    await registry.thing_groups.create("room", parent="house")
+    ids = set()
+    for number in range(5):
+        certificate = await enrol()
+        await registry.things.create(f"t{number}")
+        await registry.thing_principals.attach(f"t{number}", registry.certificates.arn(certificate.id))
+        await registry.group_members.update(f"t{number}", join=["room" if number else "house"])
+        ids.add(certificate.id)
+    heard: list[frozenset[str]] = []
+
+    async def listener(identities: frozenset[str]) -> None:
+        heard.append(identities)
+
+    registry.principals.watch(listener)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("fogbank.registry.holders.PAGE", 2)
+        await registry.policy_attachments.attach("p", registry.thing_groups.arn("house"))
+        await registry.policies.create_version("p", policy("B"), default=True)
+    assert heard == [frozenset(ids)] * 2
 
 
 async def test_deleting_a_certificate_is_told(device: Device) -> None:

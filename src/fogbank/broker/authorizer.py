@@ -13,8 +13,19 @@ class Authorizer:
 
     __slots__ = ("_client", "_filter", "_policies", "_topic", "grant")
 
-    def __init__(self, arns: Arns, identity: Identity, grant: Grant, client_id: str, source_ip: str | None) -> None:
-        variables = connection_variables(identity, client_id=client_id, thing=grant.thing, source_ip=source_ip)
+    def __init__(
+        self,
+        arns: Arns,
+        identity: Identity,
+        grant: Grant,
+        client_id: str,
+        source_ip: str | None,
+        domain_name: str | None = None,
+    ) -> None:
+        """`domain_name` is the server's as the client named it in TLS (SNI), for iot:DomainName."""
+        variables = connection_variables(
+            identity, client_id=client_id, thing=grant.thing, source_ip=source_ip, domain_name=domain_name
+        )
         self._policies: BoundPolicies = PolicySet.compile(grant.policies).bind(variables)
         self._client = arns.iot("client", client_id)
         self._topic = arns.iot("topic", "")

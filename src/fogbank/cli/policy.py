@@ -40,14 +40,22 @@ def policy() -> None:
 @click.option("--exclusive", is_flag=True, help="The thing is attached exclusively: it counts whatever the client ID.")
 @click.option("--thing-type", metavar="TYPE", help="The thing's type.")
 @click.option("--attribute", multiple=True, metavar="KEY=VALUE", help="An attribute of the thing.")
+@click.option(
+    "--group-policy", type=FILE, multiple=True, help="The policy document of a group that the thing is in, or inherits."
+)
 @click.option("--no-thing", is_flag=True, help="No thing is attached. Without --principal that goes without saying.")
 @click.option(
     "--certificate", type=FILE, metavar="FILE.pem", help="The certificate, for the variables that come from it."
 )
 @click.option("--source-ip", metavar="IP", help="The address it comes from, for aws:SourceIp.")
+@click.option("--domain-name", metavar="NAME", help="The server name that it asks for in TLS, for iot:DomainName.")
 @click.option("--persistent", is_flag=True, help="It connects with a persistent session.")
 @click.option(
     "--will-topic", metavar="TOPIC", help="It connects with a last will on the topic, and must be allowed to."
+)
+@click.option("--retain", is_flag=True, help="What it publishes, and its will, is to be retained.")
+@click.option(
+    "--context", multiple=True, metavar="KEY=VALUE", help="Any other condition key; several values by several of these."
 )
 @click.option(
     "--region",
@@ -94,7 +102,12 @@ def simulate(**given: object) -> None:
         simulation_options.check_text(options)
         principal = simulation_options.principal_of(options)
         questions = [*simulation_options.questions_of(options, principal)]
-        simulation = Simulation(principal, simulation_options.source_ip_of(options))
+        simulation = Simulation(
+            principal,
+            simulation_options.source_ip_of(options),
+            options.domain_name,
+            simulation_options.context_of(options),
+        )
         for warning in (*_warnings(principal), *filter(None, (question.warning for question in questions))):
             click.echo(f"note: {warning}", err=True)
         answers = [simulation.answer(question) for question in questions]

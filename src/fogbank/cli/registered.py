@@ -33,20 +33,22 @@ def registered(instance: Instance, certificate: str) -> Principal:
             found = iot.describe_thing(thingName=name)
         return ThingContext(name, True, found.get("thingTypeName"), found.get("attributes", {}))
 
+    def effective(**of: str) -> tuple[PolicyDocument, ...]:
+        with _errors():
+            found = iot.get_effective_policies(**of)["effectivePolicies"]
+        return tuple(PolicyDocument(one["policyName"], one["policyDocument"]) for one in found)
+
     with _errors():
         identity = _identity(iot, known[1])
         attached = _all(iot, "list_principal_things_v2", "principalThingObjects", principal=identity.arn)
-        policies = [
-            PolicyDocument(one["policyName"], iot.get_policy(policyName=one["policyName"])["policyDocument"])
-            for one in _all(iot, "list_attached_policies", "policies", target=identity.arn)
-        ]
     _, partition, _, region, account, _ = identity.arn.split(":", 5)
     return Principal(
         Arns(region, account, partition),
-        tuple(policies),
+        effective(principal=identity.arn),
         identity,
         {one["thingName"]: one["thingPrincipalType"] == "EXCLUSIVE_THING" for one in attached},
         cache(describe),
+        cache(lambda thing: effective(thingName=thing)),
     )
 
 

@@ -10,21 +10,13 @@ import msgspec
 
 from fogbank.arns import Arns
 from fogbank.policy import Decision, PolicySet, connection_variables
-from fogbank.policy.document import Statement
-from fogbank.policy.variables import Variables, fold
-from fogbank.ports import Identity, PolicyDocument, ThingContext
+from fogbank.policy.absence import why_absent
+from fogbank.policy.actions import RESOURCE_KIND
+from fogbank.policy.variables import Values, Variables, fold
+from fogbank.ports import Grant, Identity, PolicyDocument, ThingContext
 
-RESOURCES = {
-    "iot:connect": "client",
-    "iot:publish": "topic",
-    "iot:retainpublish": "topic",
-    "iot:subscribe": "topicfilter",
-    "iot:receive": "topic",
-    "iot:getthingshadow": "thing",
-    "iot:updatethingshadow": "thing",
-    "iot:deletethingshadow": "thing",
-}
-"""What a device's actions, in lower case, are checked on (developer guide, iot-policy-actions)."""
+_KIND = {action.lower(): kind for action, kind in RESOURCE_KIND.items()}
+_SERVICES = ("iot:", "iotjobsdata:")
 
 _SHOWN_THINGS = 3
 
@@ -39,6 +31,14 @@ class Principal(msgspec.Struct, frozen=True):
     attached: Mapping[str, bool] = {}
     """The things the certificate is attached to, and whether exclusively."""
     describe: Callable[[str], ThingContext] = lambda name: ThingContext(name, attached=True)
+    inherited: Callable[[str], Sequence[PolicyDocument]] = lambda name: ()
+    """The policies of the groups that a thing is in."""
+
+    def grant(self, client_id: str | None) -> Grant:
+        """What it holds on a connection: its own policies, its thing, and the policies of that thing's groups."""
+        thing = self.thing(client_id)
+        inherited = self.inherited(thing.name) if thing is not None and thing.attached else ()
+        return Grant(tuple(dict.fromkeys((*self.policies, *inherited))), thing)
 
     def thing(self, client_id: str | None) -> ThingContext | None:
         """What stands behind a connection: the thing attached exclusively, else the one named like the client.
@@ -64,10 +64,13 @@ class Question(msgspec.Struct, frozen=True):
     @property
     def warning(self) -> str:
         """Where the question itself makes no sense: why."""
-        kind = RESOURCES.get(self.action.lower())
-        if kind is None or self.resource.split(":", 5)[-1].startswith(f"{kind}/"):
+        kind = _KIND.get(self.action.lower())
+        if kind is None:
+            ours = self.action.lower().startswith(_SERVICES)
+            return f"{self.action} is no action that is decided on by IoT policies" if ours else ""
+        if self.resource == "*" if kind == "*" else self.resource.split(":", 5)[-1].startswith(f"{kind}/"):
             return ""
-        return f"{self.action} is never checked on {self.resource}, only on {kind}/..."
+        return f"{self.action} is never checked on {self.resource}, only on {kind if kind == '*' else f'{kind}/...'}"
 
 
 class Value(msgspec.Struct, frozen=True):
@@ -107,6 +110,7 @@ class Answer(msgspec.Struct, frozen=True):
             "reason": self.decision.reason,
             "policy": None if statement is None else statement.policy,
             "statement": None if statement is None else statement.number,
+            "sid": None if statement is None else statement.sid,
             "variables": {value.name: value.plain for value in self.variables},
         }
 
@@ -114,61 +118,63 @@ class Answer(msgspec.Struct, frozen=True):
 class Simulation:
     """Answers for one principal. Raises MalformedPolicy where a document of its is none."""
 
-    def __init__(self, principal: Principal, source_ip: str | None = None) -> None:
+    def __init__(
+        self,
+        principal: Principal,
+        source_ip: str | None = None,
+        domain_name: str | None = None,
+        context: Values | None = None,
+    ) -> None:
+        """`context` are condition keys of every request."""
         self._principal = principal
         self._source_ip = source_ip
-        self._policies = PolicySet.compile(principal.policies)
+        self._domain_name = domain_name
+        self._context = context or {}
+        PolicySet.compile(principal.policies)
 
     def answer(self, question: Question) -> Answer:
         """Decide, and look up what the statements about the action look at, whether or not they decided."""
-        thing = self._principal.thing(question.client_id)
+        grant = self._principal.grant(question.client_id)
+        policies = PolicySet.compile(grant.policies)
         values = connection_variables(
-            self._principal.identity, client_id=question.client_id, thing=thing, source_ip=self._source_ip
+            self._principal.identity,
+            client_id=question.client_id,
+            thing=grant.thing,
+            source_ip=self._source_ip,
+            domain_name=self._domain_name,
         )
-        decision = self._policies.bind(values).decide(question.action, question.resource, question.context)
-        variables = Variables(values, question.context)
+        context = {**question.context, **self._context}
+        decision = policies.bind(values).decide(question.action, question.resource, context)
+        variables = Variables(values, context)
         names: dict[str, str] = {}
-        for _, statement in self._policies.statements(question.action):
-            for name in used(statement):
+        for _, statement in policies.statements(question.action):
+            for name in statement.references:
                 names.setdefault(fold(name), name)
         return Answer(
-            question, decision, tuple(self._value(key, name, variables, thing) for key, name in names.items())
+            question, decision, tuple(self._value(key, name, variables, grant.thing) for key, name in names.items())
         )
 
     def _value(self, key: str, name: str, variables: Variables, thing: ThingContext | None) -> Value:
         values = variables.all(key)
         if values is not None:
             return Value(name, tuple(values))
-        return Value(name, None, self._why_not(key, thing))
+        return Value(name, None, self._why_not(key, variables, thing))
 
-    def _why_not(self, key: str, thing: ThingContext | None) -> str:
+    def _why_not(self, key: str, variables: Variables, thing: ThingContext | None) -> str:
+        """Why there is none: what the command line did not say, what the registry knows, else what policies say."""
+        if key.startswith("iot:certificate") and self._principal.identity is None:
+            return "no certificate was given"
         if key.startswith(("iot:connection.thing.", "iot:thing.")):
-            return self._why_no_thing(thing)
-        if key.startswith("iot:certificate"):
-            return "no certificate was given" if self._principal.identity is None else "the certificate has none"
-        return {
-            "iot:clientid": "no client ID was given",
-            "aws:sourceip": "no source IP was given",
-            "iot:connectattributes": "only iot:Connect has it",
-            "iot:lastwilltopic": "only iot:Connect with a will has it",
-        }.get(key, "")
+            if thing is None:
+                return "no client ID was given"
+            if not thing.attached:
+                return self._why_no_thing(thing)
+        missing = {"iot:clientid": "client ID", "aws:sourceip": "source IP", "iot:domainname": "domain name"}.get(key)
+        return f"no {missing} was given" if missing else why_absent(key, variables)
 
-    def _why_no_thing(self, thing: ThingContext | None) -> str:
-        if thing is None:
-            return "no client ID was given"
-        if thing.attached:
-            return f"thing {thing.name!r} has none"
+    def _why_no_thing(self, thing: ThingContext) -> str:
         attached = [*self._principal.attached]
         if not attached:
             return "no thing is attached to the certificate"
         listed = ", ".join(map(repr, attached[:_SHOWN_THINGS])) + (", ..." if len(attached) > _SHOWN_THINGS else "")
         return f"the client ID {thing.name!r} is not the name of the thing that is attached, {listed}"
-
-
-def used(statement: Statement) -> list[str]:
-    """The names of all variables and condition keys that a statement looks at, in its order."""
-    templates = [*statement.resources, *(value for condition in statement.conditions for value in condition.values)]
-    return [
-        *(variable.name for template in templates for variable in template.variables),
-        *(condition.key for condition in statement.conditions),
-    ]

@@ -19,7 +19,7 @@ from fogbank.topics import InvalidTopic, check_filter, check_topic
 
 SHORT_RESOURCES = ("client/", "topic/", "topicfilter/", "thing/", "rolealias/")
 """Resources that may be given without `arn:aws:iot:REGION:ACCOUNT:` before them."""
-_DESCRIBED = ("thing", "thing_type", "attribute", "exclusive", "certificate", "region", "account_id")
+_DESCRIBED = ("thing", "thing_type", "attribute", "exclusive", "group_policy", "certificate", "region", "account_id")
 """Options that describe what the registry knows itself where it is asked."""
 
 
@@ -38,11 +38,15 @@ class Options(NamedTuple):
     exclusive: bool
     thing_type: str | None
     attribute: tuple[str, ...]
+    group_policy: tuple[Path, ...]
     no_thing: bool
     certificate: Path | None
     source_ip: str | None
+    domain_name: str | None
     persistent: bool
     will_topic: str | None
+    retain: bool
+    context: tuple[str, ...]
     region: str
     account_id: str
     principal: str | None
@@ -78,16 +82,19 @@ def principal_of(options: Options) -> Principal:
 
 
 def _described(options: Options) -> Principal:
-    if not options.policies:
+    if not options.policies and not options.group_policy:
         raise click.UsageError("give the documents with --policy FILE, or with --principal a certificate that has some")
     if options.data is not None:
         raise click.UsageError("--data is where --principal is looked up; give both")
     if options.thing is None:
-        if options.thing_type is not None or options.attribute or options.exclusive:
-            raise click.UsageError("--thing-type, --attribute and --exclusive tell of a thing; name it with --thing")
+        if options.thing_type is not None or options.attribute or options.exclusive or options.group_policy:
+            raise click.UsageError(
+                "--thing-type, --attribute, --exclusive and --group-policy tell of a thing; name it with --thing"
+            )
     elif options.no_thing:
         raise click.UsageError("--thing and --no-thing exclude one another")
-    attributes = dict(_attribute(one) for one in options.attribute)
+    attributes = dict(_pair(one, "--attribute") for one in options.attribute)
+    inherited = _documents(options.group_policy)
     arns = Arns(options.region, options.account_id)
     return Principal(
         arns,
@@ -95,6 +102,7 @@ def _described(options: Options) -> Principal:
         None if options.certificate is None else _identity(options.certificate, arns),
         {} if options.thing is None else {options.thing: options.exclusive},
         lambda name: ThingContext(name, True, options.thing_type, attributes),
+        lambda name: inherited,
     )
 
 
@@ -107,10 +115,10 @@ def _refuse_described() -> None:
         raise click.UsageError(f"--{given[0].replace('_', '-')} is known to the registry that --principal is read from")
 
 
-def _attribute(text: str) -> tuple[str, str]:
+def _pair(text: str, option: str) -> tuple[str, str]:
     key, equals, value = text.partition("=")
     if not key or not equals:
-        raise click.BadParameter(f"{text!r} is not KEY=VALUE", param_hint="--attribute")
+        raise click.BadParameter(f"{text!r} is not KEY=VALUE", param_hint=option)
     return key, value
 
 
@@ -150,6 +158,14 @@ def source_ip_of(options: Options) -> str | None:
         raise click.BadParameter(f"{options.source_ip!r} is no IP address", param_hint="--source-ip") from None
 
 
+def context_of(options: Options) -> dict[str, list[str]]:
+    """The condition keys that are given, each with all its values."""
+    context: dict[str, list[str]] = {}
+    for key, value in (_pair(one, "--context") for one in options.context):
+        context.setdefault(key, []).append(value)
+    return context
+
+
 # --- what is asked ----------------------------------------------------------------------------------------------
 
 
@@ -161,7 +177,7 @@ def questions_of(options: Options, principal: Principal) -> Iterator[Question]:
     connects = [*_connects(options, arns)]
     yield from connects
     others = [
-        *(("iot:Publish", arns.iot("topic", _topic(one, "--publish"))) for one in options.publish),
+        *(one for topic in options.publish for one in _publishing(_topic(topic, "--publish"), options, arns)),
         *(("iot:Subscribe", arns.iot("topicfilter", _filter(one))) for one in options.subscribe),
         *(("iot:Receive", arns.iot("topic", _topic(one, "--receive"))) for one in options.receive),
         *(asked for asked in by_action if not _is_connect(options.action)),
@@ -183,6 +199,8 @@ def _check_asked(options: Options) -> None:
         raise click.UsageError(
             "ask something: --connect, --publish, --subscribe, --receive or --action with --resource"
         )
+    if options.retain and not (options.publish or options.will_topic is not None):
+        raise click.UsageError("--retain is of what is published; ask with --publish TOPIC or --will-topic TOPIC")
     if not connects and (options.will_topic is not None or options.persistent):
         raise click.UsageError("--will-topic and --persistent are of connecting; ask with --connect CLIENT_ID")
 
@@ -199,8 +217,15 @@ def _connects(options: Options, arns: Arns) -> Iterator[Question]:
     context = connect_context(persistent=options.persistent, will_topic=will_arn)
     for client_id, resource in asked:
         yield Question("iot:Connect", resource, client_id, context)
-        if will_arn is not None:
-            yield Question("iot:Publish", will_arn, client_id)
+        if will is not None:
+            yield from (Question(action, arn, client_id) for action, arn in _publishing(will, options, arns))
+
+
+def _publishing(topic: str, options: Options, arns: Arns) -> Iterator[tuple[str, str]]:
+    """What must be allowed of a message, or of a will."""
+    yield "iot:Publish", arns.iot("topic", topic)
+    if options.retain:
+        yield "iot:RetainPublish", arns.iot("topic", topic)
 
 
 def _client_of(arn: str, arns: Arns) -> str | None:

@@ -12,7 +12,18 @@ import click
 if TYPE_CHECKING:
     from fogbank.cli.trace_stream import Traced
 
-KINDS = ("connect", "publish", "subscribe", "receive", "disconnect", "rule", "action", "shadow", "function")
+KINDS = (
+    "authorizer",
+    "connect",
+    "publish",
+    "subscribe",
+    "receive",
+    "disconnect",
+    "rule",
+    "action",
+    "shadow",
+    "function",
+)
 STATUSES = ("success", "denied", "skipped", "failure")
 MARKS = {"success": ("✓", "+", "green"), "skipped": ("-", "-", "yellow"), "": ("✗", "!", "red")}
 """Status: its mark, the mark where that cannot be shown, and its colour; "" for all others, which are bad."""

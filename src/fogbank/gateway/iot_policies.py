@@ -109,7 +109,8 @@ class IotPoliciesApi:
     @operation("iot", "ListAttachedPolicies")
     async def list_attached_policies(self, call: Call) -> Members:
         """`recursive` asks for the policies of parent groups too; a certificate has no parents."""
-        return await self._policies_of(call.params["target"], call.params)
+        recursive = bool(call.params.get("recursive"))
+        return await self._policies_of(call.params["target"], call.params, recursive=recursive)
 
     @operation("iot", "ListTargetsForPolicy")
     async def list_targets_for_policy(self, call: Call) -> Members:
@@ -137,8 +138,8 @@ class IotPoliciesApi:
         page = await self._attachments.targets(call.params["policyName"], _paging(call.params))
         return {"principals": page.items, "nextMarker": page.next}
 
-    async def _policies_of(self, target: str, params: Mapping[str, Any]) -> Members:
-        page = await self._attachments.of_target(target, _paging(params))
+    async def _policies_of(self, target: str, params: Mapping[str, Any], *, recursive: bool = False) -> Members:
+        page = await self._attachments.of_target(target, _paging(params), recursive=recursive)
         return {"policies": [self._reference(name) for name in page.items], "nextMarker": page.next}
 
     def _reference(self, name: str) -> Members:

@@ -9,7 +9,7 @@ IoT developer guide (iot-policies and the pages below it) and, for the grammar, 
 from fogbank.policy.decision import Decision, StatementRef
 from fogbank.policy.document import MalformedPolicy, parse_document
 from fogbank.policy.evaluate import BoundPolicies, PolicySet
-from fogbank.policy.variables import connect_context, connection_variables
+from fogbank.policy.variables import connect_context, connection_variables, direct_message_context
 
 __all__ = [
     "BoundPolicies",
@@ -19,5 +19,6 @@ __all__ = [
     "StatementRef",
     "connect_context",
     "connection_variables",
+    "direct_message_context",
     "parse_document",
 ]

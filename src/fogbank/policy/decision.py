@@ -12,9 +12,13 @@ class StatementRef(msgspec.Struct, frozen=True):
     number: int
     sid: str | None = None
 
+    @property
+    def short(self) -> str:
+        """Its name where it goes without saying whose it is."""
+        return f"statement {self.number}" if self.sid is None else f"statement {self.number} ({self.sid!r})"
+
     def __str__(self) -> str:
-        name = f"statement {self.number}" if self.sid is None else f"statement {self.number} ({self.sid!r})"
-        return f"{name} of policy {self.policy!r}"
+        return f"{self.short} of policy {self.policy!r}"
 
 
 class Decision:

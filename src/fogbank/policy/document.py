@@ -63,6 +63,15 @@ class Statement(msgspec.Struct, frozen=True):
     """Whether `resources` are those of a `NotResource`."""
     conditions: tuple[Condition, ...]
 
+    @property
+    def references(self) -> list[str]:
+        """The names of all variables and condition keys that the statement looks at, in its order."""
+        templates = [*self.resources, *(value for condition in self.conditions for value in condition.values)]
+        return [
+            *(variable.name for template in templates for variable in template.variables),
+            *(condition.key for condition in self.conditions),
+        ]
+
 
 class Document(msgspec.Struct, frozen=True):
     """A policy document that makes sense."""

@@ -12,7 +12,7 @@ from functools import lru_cache, partial
 from fogbank.policy import explain
 from fogbank.policy.decision import Decision, StatementRef
 from fogbank.policy.document import Document, Effect, MalformedPolicy, Statement, parse_document
-from fogbank.policy.variables import Template, Values, Variables
+from fogbank.policy.variables import Template, Values, Variables, fold
 from fogbank.policy.wildcards import Matcher, matcher
 from fogbank.ports import PolicyDocument
 
@@ -45,8 +45,10 @@ class PolicySet:
     def names(self) -> tuple[str, ...]:
         return self._policies
 
-    def statements(self, action: str) -> list[tuple[StatementRef, Statement]]:
-        """The statements about an action, in the order of the documents."""
+    def statements(self, action: str | None = None) -> list[tuple[StatementRef, Statement]]:
+        """The statements about an action, or all of them, in the order of the documents."""
+        if action is None:
+            return [*self._refs]
         folded = action.lower()
         return [(ref, statement) for ref, statement in self._refs if statement.actions.match(folded)]
 
@@ -110,17 +112,36 @@ class BoundPolicies:
 
     def decide(self, action: str, resource: str, context: Values | None = None) -> Decision:
         """Decide on `action` (`iot:Publish`) on the ARN `resource`; `context` has the condition keys of the request."""
-        statements = self._by_action.get(action)
-        if statements is None:
-            statements = self._by_action[action] = self._bind(action)
-        variables = self._variables.extended(context) if context else self._variables
-        for one in statements:
+        variables = self._known(context)
+        for one in self._statements(action):
             if one.covers(resource, variables):
-                allowed = one.statement.effect is Effect.ALLOW
-                return Decision(allowed, partial(explain.decided, one.ref, allowed, action, resource), one.ref)
+                reason = partial(explain.decided, one.ref, one.statement, action, resource, variables)
+                return Decision(one.statement.effect is Effect.ALLOW, reason, one.ref)
         return Decision(False, partial(explain.missing, self._policies, action, resource, variables))
 
-    def _bind(self, action: str) -> tuple[_BoundStatement, ...]:
+    def verdicts(self, action: str, resource: str, context: Values | None = None) -> dict[str, Effect | None]:
+        """What each policy says of a request when it is asked alone; None where no statement of it is about that."""
+        variables = self._known(context)
+        found: dict[str, Effect | None] = dict.fromkeys(self._policies.names)
+        for one in self._statements(action):
+            if found[one.ref.policy] is None and one.covers(resource, variables):
+                found[one.ref.policy] = one.statement.effect
+        return found
+
+    def absent(self, action: str, context: Values | None = None) -> list[str]:
+        """The variables and condition keys that statements about an action look at and that have no value."""
+        variables = self._known(context)
+        names = {fold(name): name for _, one in self._policies.statements(action) for name in one.references}
+        return [name for key, name in names.items() if variables.all(key) is None]
+
+    def _known(self, context: Values | None) -> Variables:
+        return self._variables.extended(context) if context else self._variables
+
+    def _statements(self, action: str) -> tuple[_BoundStatement, ...]:
         """Statements about the action, denials first: the first to cover a request decides."""
-        statements = [_BoundStatement(ref, one, self._variables) for ref, one in self._policies.statements(action)]
-        return tuple(sorted(statements, key=lambda one: one.statement.effect is Effect.ALLOW))
+        bound = self._by_action.get(action)
+        if bound is None:
+            statements = [_BoundStatement(ref, one, self._variables) for ref, one in self._policies.statements(action)]
+            bound = tuple(sorted(statements, key=lambda one: one.statement.effect is Effect.ALLOW))
+            self._by_action[action] = bound
+        return bound

@@ -5,6 +5,7 @@ a client that calls itself `*` or `#` fills in a literal star, never a wildcard.
 text at all, so that the pattern which holds it matches nothing (developer guide, iot-policy-variables).
 """
 
+import ipaddress
 from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
@@ -124,6 +125,21 @@ def _pieces(text: str) -> Iterator[Token | Variable]:
         yield name if name in _ESCAPES else Variable(name, fold(name))
 
 
+def _address(text: str) -> str:
+    """An address as policies name it: 203.0.113.7 is that too where the socket says ::ffff:203.0.113.7."""
+    try:
+        address = ipaddress.ip_address(text.partition("%")[0])
+    except ValueError:
+        return text
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return str(mapped or address)
+
+
+def direct_message_context(topic: str) -> Values:
+    """The condition key of `iot:SendDirectMessage`: the name of the topic. UNVERIFIED: it may be its ARN."""
+    return {"iot:Topic": topic}
+
+
 def connect_context(*, persistent: bool, will_topic: str | None) -> Values:
     """The condition keys of `iot:Connect` (developer guide, connect-policy). `will_topic` is the ARN of its topic."""
     attributes = ["PersistentConnect"] if persistent else []
@@ -146,8 +162,11 @@ def connection_variables(
     values: dict[str, str | Sequence[str]] = {}
     if identity is not None:
         values.update(identity.attributes)
-        values["iot:CertificateId"] = identity.id
-    known = {"iot:ClientId": client_id, "aws:SourceIp": source_ip, "iot:DomainName": domain_name}
+        if identity.arn.split(":", 5)[-1].startswith("cert/"):
+            values["iot:CertificateId"] = identity.id
+    address = None if source_ip is None else _address(source_ip)
+    domain = None if domain_name is None else domain_name.lower()  # a host name in capitals is the same host
+    known = {"iot:ClientId": client_id, "aws:SourceIp": address, "iot:DomainName": domain}
     values.update((name, value) for name, value in known.items() if value is not None)
     if client_id is not None:
         values["iot:Connection.Thing.IsAttached"] = "true" if thing is not None and thing.attached else "false"

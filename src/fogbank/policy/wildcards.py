@@ -10,6 +10,7 @@ exponentially on `*a*a*a*b`. The policy's author is not always the one who pays 
 
 import enum
 from collections.abc import Callable, Sequence
+from itertools import takewhile
 
 import msgspec
 
@@ -73,6 +74,24 @@ def matcher(tokens: Sequence[Token]) -> Matcher:
     return matches
 
 
+def agreement(tokens: Sequence[Token], text: str) -> int:
+    """How many characters of a pattern, wildcards aside, find their place in `text` before one does not.
+
+    A measure of how near a pattern that does not match came to it; the pattern may be only the beginning of one.
+    """
+    first, *others = _runs(tokens)
+    agreed = position = first.begins(text, 0)
+    if agreed < first.length:
+        return agreed
+    for run in others:
+        found = run.find(text, position, len(text))
+        if found < 0:
+            return agreed + max((run.begins(text, start) for start in range(position, len(text))), default=0)
+        agreed += run.length
+        position = found + run.length
+    return agreed
+
+
 class _Run(msgspec.Struct, frozen=True):
     """A stretch of pattern without `*`: pieces of text at their offsets, single wild characters between them."""
 
@@ -82,6 +101,16 @@ class _Run(msgspec.Struct, frozen=True):
     def at(self, text: str, position: int) -> bool:
         """Whether it matches at `position`; the caller knows that the text is long enough."""
         return all(text.startswith(piece, position + offset) for offset, piece in self.pieces)
+
+    def begins(self, text: str, position: int) -> int:
+        """How much of its beginning matches at `position`."""
+        for offset, piece in self.pieces:
+            there = text[position + offset : position + offset + len(piece)]
+            if there != piece:
+                return offset + sum(
+                    1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(piece, there, strict=False))
+                )
+        return min(self.length, len(text) - position)
 
     def find(self, text: str, start: int, end: int) -> int:
         """The leftmost position at which it matches within `text[start:end]`, -1 where there is none."""

@@ -1,9 +1,9 @@
 """The one way in which the registry writes: durably, then told to the caches, then to those who watch, then answered.
 
 Writers read, check and hand over a batch whose every document carries the version they read; where someone was
-quicker, storage refuses the whole batch and `settle` lets them look again. What a batch relies on without changing it
-(the policy that is being attached still exists) is `held`: written again as it was read, since compare-and-set is all
-the storage port knows.
+quicker, storage refuses the whole batch and `settle` lets them look again. What must not change under several writers
+at once (ten policies on a certificate stay ten) is `held`: written again as it was read, so that one of them wins. What
+need only be there (the policy that is attached) is merely expected, see `removal`: thousands may do that at once.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from typing import TypeVar
 import msgspec
 
 from fogbank.errors import ServiceUnavailable
-from fogbank.ports import Delete, Documents, PrincipalListener, Put, StaleVersion
+from fogbank.ports import Delete, Documents, Expect, PrincipalListener, Put, StaleVersion
 from fogbank.storage.collection import Collection, Stored
 from fogbank.tasks import Tasks
 
@@ -29,14 +29,22 @@ many may meet there at once; beyond it the caller is asked to come back, which t
 
 NOBODY: frozenset[str] = frozenset()
 
+Touched = Callable[[], Awaitable[frozenset[str]]]
+
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
-    """What a batch changes, by name, for the caches; and the identities whose rights or status that touches."""
+    """What a batch changes, by name, for the caches; and the identities whose rights or status that touches.
+
+    `touched` finds further identities once the batch is durable: who holds a policy by then, and no earlier, is known.
+    """
 
     certificates: frozenset[str] = NOBODY
     policies: frozenset[str] = NOBODY
     things: frozenset[str] = NOBODY
+    """Their memberships in groups included."""
+    groups: frozenset[str] = NOBODY
     identities: frozenset[str] = NOBODY
+    touched: Touched | None = None
 
 
 Forget = Callable[[Change], None]
@@ -61,7 +69,7 @@ class Changes:
         """Await `listener` with the identities that a change touches, before the call that made it is answered."""
         self._listeners.append(listener)
 
-    async def commit(self, *writes: Put | Delete, change: Change) -> None:
+    async def commit(self, *writes: Put | Delete | Expect, change: Change) -> None:
         """Write all or none, then tell. Raises StaleVersion.
 
         Runs to its end even where the caller is cancelled meanwhile (a client that hangs up): what became durable
@@ -71,7 +79,7 @@ class Changes:
         if stale is not None:
             raise stale
 
-    async def _commit(self, writes: tuple[Put | Delete, ...], change: Change) -> StaleVersion | None:
+    async def _commit(self, writes: tuple[Put | Delete | Expect, ...], change: Change) -> StaleVersion | None:
         try:
             await self._documents.commit(*writes)
         except StaleVersion as stale:
@@ -80,13 +88,18 @@ class Changes:
             self._forget(change)  # whether it was written is unknown
             raise
         self._forget(change)
-        if change.identities:
-            for listener in self._listeners:
-                try:
-                    await listener(change.identities)
-                except Exception:
-                    log.exception("a watcher of principals failed; the change itself is stored")
+        await self._tell(change)
         return None
+
+    async def _tell(self, change: Change) -> None:
+        identities = change.identities
+        if change.touched is not None:
+            identities |= await change.touched()
+        for listener in self._listeners if identities else ():
+            try:
+                await listener(identities)
+            except Exception:
+                log.exception("a watcher of principals failed; the change itself is stored")
 
     def _forget(self, change: Change) -> None:
         self.count += 1

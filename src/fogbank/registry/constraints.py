@@ -30,6 +30,10 @@ class Constraint(msgspec.Struct, frozen=True):
             raise self._refusal(value, f"Member must satisfy regular expression pattern: {self.pattern}")
         return value
 
+    def allows(self, value: str) -> bool:
+        """Whether `value` is allowed, where it is not the caller's mistake if it is not."""
+        return self.shortest <= len(value) <= self.longest and bool(re.fullmatch(self.pattern, value, re.ASCII))
+
     def _refusal(self, value: str, rule: str) -> InvalidRequest:
         shown = value if len(value) <= self.longest else f"{value[: self.longest]}..."
         return InvalidRequest(
@@ -40,6 +44,8 @@ class Constraint(msgspec.Struct, frozen=True):
 THING_NAME = Constraint("thingName", r"[a-zA-Z0-9:_-]+", 128)
 THING_TYPE_NAME = Constraint("thingTypeName", r"[a-zA-Z0-9:_-]+", 128)
 THING_TYPE_DESCRIPTION = Constraint("thingTypeDescription", r"[\x20-\x7e]*", 2028, 0)
+THING_GROUP_NAME = Constraint("thingGroupName", r"[a-zA-Z0-9:_-]+", 128)
+THING_GROUP_DESCRIPTION = Constraint("thingGroupDescription", r"[\x20-\x7e]*", 2028, 0)
 ATTRIBUTE_NAME = Constraint("attributeName", r"[a-zA-Z0-9_.,@/:#-]+", 128)
 ATTRIBUTE_VALUE = Constraint("attributeValue", r"[a-zA-Z0-9_.,@/:#=\[\]-]*", 800, 0)
 POLICY_NAME = Constraint("policyName", r"[\w+=,.@-]+", 128)

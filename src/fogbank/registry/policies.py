@@ -2,6 +2,7 @@
 
 import asyncio
 import uuid
+from functools import partial
 
 import msgspec
 
@@ -11,12 +12,14 @@ from fogbank.errors import DeleteConflict, InvalidRequest, ResourceAlreadyExists
 from fogbank.policy.document import MalformedPolicy as UnreadablePolicy
 from fogbank.policy.document import parse_document
 from fogbank.ports import Documents
-from fogbank.registry.changes import Change, Changes, settle
+from fogbank.registry.changes import Change, Changes, Touched, settle
 from fogbank.registry.constraints import POLICY_NAME, POLICY_VERSION_ID
 from fogbank.registry.creation_order import CreationOrder
 from fogbank.registry.errors import MalformedPolicy, VersionsLimitExceeded
+from fogbank.registry.holders import holders_of
 from fogbank.registry.paging import MARKER_PAGE, Page, Paging
 from fogbank.registry.records import Policy, PolicyVersion, Records
+from fogbank.registry.removal import mark
 from fogbank.storage.collection import Stored
 
 VERSIONS = 5
@@ -24,7 +27,6 @@ DOCUMENT_SIZE = 2048
 """Characters other than white space (general reference, IoT Core security limits)."""
 DOCUMENT_LENGTH = 404_600
 """Characters with it (API model, PolicyDocument)."""
-_TARGETS_PAGE = 1000
 
 
 class Policies:
@@ -95,15 +97,10 @@ class Policies:
         """Remove a policy that has one version and no target. Raises ResourceNotFound, DeleteConflict."""
 
         async def attempt() -> None:
-            stored = await self.stored(name)
-            if await self._records.policy_attachments.find("policy", name, limit=1):
-                raise DeleteConflict(
-                    f"The policy cannot be deleted as the policy is attached to one or more principals (name={name})"
-                )
-            if len(stored.value.versions) > 1:
-                raise DeleteConflict(
-                    f"The policy cannot be deleted as versions other than the default version exist (name={name})"
-                )
+            found = await self.stored(name)
+            await self._check_removable(found.value)
+            stored = await mark(self._changes, self._records.policies, found)
+            await self._check_removable(stored.value)
             await self._changes.commit(
                 self._records.policies.deleting(name, expect=stored.version),
                 *self._order.leaving(name, stored.value.created),
@@ -162,6 +159,17 @@ class Policies:
 
         await settle(attempt)
 
+    async def _check_removable(self, policy: Policy) -> None:
+        """Raises DeleteConflict."""
+        if await self._records.policy_attachments.find("policy", policy.name, limit=1):
+            raise DeleteConflict(
+                f"The policy cannot be deleted as the policy is attached to one or more principals (name={policy.name})"
+            )
+        if len(policy.versions) > 1:
+            raise DeleteConflict(
+                f"The policy cannot be deleted as versions other than the default version exist (name={policy.name})"
+            )
+
     async def _write(
         self,
         stored: Stored[Policy],
@@ -178,22 +186,11 @@ class Policies:
             last=before.last if last is None else last,
             versions=before.versions if versions is None else versions,
         )
-        identities = frozenset(await self._targets(stored.key)) if after.default != before.default else frozenset()
+        touched = None if after.default == before.default else partial(holders_of, self._records, stored.key)
         await self._changes.commit(
             self._records.policies.putting(stored.key, after, expect=stored.version),
-            change=_change(stored.key, identities),
+            change=_change(stored.key, touched),
         )
-
-    async def _targets(self, name: str) -> list[str]:
-        """All certificates that hold the policy, read in pages so that others get their turn in between."""
-        targets: list[str] = []
-        after = ""
-        while True:
-            found = await self._records.policy_attachments.find("policy", name, after=after, limit=_TARGETS_PAGE)
-            targets += [one.value.certificate for one in found]
-            if len(found) < _TARGETS_PAGE:
-                return targets
-            after = found[-1].key
 
     def _version(self, document: str) -> PolicyVersion:
         return PolicyVersion(document=document, created=self._clock.time(), generation=str(uuid.uuid4()))
@@ -221,5 +218,5 @@ def _number(policy: Policy, version: str) -> int:
     return number
 
 
-def _change(name: str, identities: frozenset[str] = frozenset()) -> Change:
-    return Change(policies=frozenset((name,)), identities=identities)
+def _change(name: str, touched: Touched | None = None) -> Change:
+    return Change(policies=frozenset((name,)), touched=touched)

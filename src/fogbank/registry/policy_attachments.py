@@ -1,26 +1,33 @@
-"""Which policies a certificate holds (API reference, AttachPolicy and its kin).
+"""Which policies certificates, thing groups and Cognito identities hold (API reference, AttachPolicy and its kin).
 
-An attachment is written together with the certificate and the policy as they were read: none of them can vanish, and
-no eleventh policy can slip in, between the check and the write.
+An attachment is written together with its holder and policy as they were read: none of them can vanish, and no
+eleventh policy can slip in, between the check and the write. Those who attach one policy to many do not meet.
 """
+
+from functools import partial
 
 from fogbank.arns import Arns
 from fogbank.clock import Clock
 from fogbank.errors import InvalidRequest, LimitExceeded, ResourceNotFound
+from fogbank.ports import Put
 from fogbank.registry.certificates import Certificates
 from fogbank.registry.changes import Change, Changes, held, settle
 from fogbank.registry.constraints import POLICY_NAME
+from fogbank.registry.holders import certificates_within
 from fogbank.registry.paging import MARKER_PAGE, Page, Paging
 from fogbank.registry.policies import Policies
-from fogbank.registry.records import PolicyAttachment, Records, attachment_key, attachments_prefix
-from fogbank.registry.targets import certificate_of
+from fogbank.registry.records import CognitoIdentity, PolicyAttachment, Records
+from fogbank.registry.removal import relying
+from fogbank.registry.targets import Holder, HolderKind, holder_of, holder_of_key
+from fogbank.registry.thing_groups import ThingGroups
 from fogbank.storage.collection import Stored
 
-POLICIES_PER_TARGET = 10
+MOST = {HolderKind.CERTIFICATE: 10, HolderKind.GROUP: 2, HolderKind.IDENTITY: 10}
+"""Policies that one may hold (general reference, IoT Core security limits)."""
 
 
 class PolicyAttachments:
-    """Attaches policies to certificates. Targets are given and listed as ARNs."""
+    """Attaches policies. Targets are given and listed as ARNs, and Cognito identities by their ID."""
 
     def __init__(
         self,
@@ -31,6 +38,7 @@ class PolicyAttachments:
         *,
         certificates: Certificates,
         policies: Policies,
+        groups: ThingGroups,
     ) -> None:
         self._records = records
         self._changes = changes
@@ -38,28 +46,29 @@ class PolicyAttachments:
         self._clock = clock
         self._certificates = certificates
         self._policies = policies
+        self._groups = groups
 
     async def attach(self, policy: str, target: str) -> None:
         """Let `target` hold `policy`; attaching once more changes nothing.
 
         Raises ResourceNotFound, InvalidRequest, LimitExceeded.
         """
-        id_ = certificate_of(target, self._arns)
+        holder = holder_of(target, self._arns)
 
         async def attempt() -> None:
-            holding = await self._policies.stored(policy)
-            certificate = await self._certificates.stored(id_)
-            there = await self._records.policy_attachments.scan(prefix=attachments_prefix(id_))
+            stored = await self._policies.stored(policy)
+            holding = await self._holding(holder)
+            there = await self._records.policy_attachments.scan(prefix=holder.prefix)
             if any(one.value.policy == policy for one in there):
                 return
-            if len(there) >= POLICIES_PER_TARGET:
-                raise LimitExceeded(f"The target has the maximum number of policies ({POLICIES_PER_TARGET}): {target}")
-            value = PolicyAttachment(certificate=id_, policy=policy, created=self._clock.time())
+            if len(there) >= MOST[holder.kind]:
+                raise LimitExceeded(f"The target has the maximum number of policies ({MOST[holder.kind]}): {target}")
+            value = PolicyAttachment(policy=policy, created=self._clock.time())
             await self._changes.commit(
-                held(self._records.policies, holding),
-                held(self._records.certificates, certificate),
-                self._records.policy_attachments.putting(value.key, value, expect=0),
-                change=_change(id_),
+                relying(self._records.policies, stored),
+                holding,
+                self._records.policy_attachments.putting(holder.key(policy), value, expect=0),
+                change=self._change(holder),
             )
 
         await settle(attempt)
@@ -70,37 +79,74 @@ class PolicyAttachments:
         Raises InvalidRequest.
         """
         POLICY_NAME.check(policy)
-        id_ = certificate_of(target, self._arns)
+        holder = holder_of(target, self._arns)
         try:
-            await self._certificates.stored(id_)
+            await self._holding(holder)
         except ResourceNotFound:
-            raise InvalidRequest(f"Invalid Target: there is no certificate {target}") from None
-        key = attachment_key(id_, policy)
+            raise InvalidRequest(f"Invalid Target: there is no {target}") from None
+        key = holder.key(policy)
         if await self._records.policy_attachments.get(key) is not None:
-            await self._changes.commit(self._records.policy_attachments.deleting(key), change=_change(id_))
+            await self._changes.commit(self._records.policy_attachments.deleting(key), change=self._change(holder))
 
-    async def of_target(self, target: str, paging: Paging) -> Page[str]:
-        """Names of the policies that `target` holds. Raises ResourceNotFound, InvalidRequest."""
-        id_ = certificate_of(target, self._arns)
-        await self._certificates.stored(id_)
+    async def of_target(self, target: str, paging: Paging, *, recursive: bool = False) -> Page[str]:
+        """Names of the policies that `target` holds; `recursive`: with those of the groups above a group.
+
+        Raises ResourceNotFound, InvalidRequest.
+        """
+        holder = holder_of(target, self._arns)
+        await self._holding(holder)
+        if recursive and holder.kind is HolderKind.GROUP:
+            return await self._inherited(holder.name, paging)
 
         async def read(after: str, limit: int) -> list[Stored[PolicyAttachment]]:
-            return await self._records.policy_attachments.scan(prefix=attachments_prefix(id_), after=after, limit=limit)
+            return await self._records.policy_attachments.scan(prefix=holder.prefix, after=after, limit=limit)
 
-        page = await paging.page(f"policies of {id_}", read, default=MARKER_PAGE)
+        page = await paging.page(f"policies of {holder.prefix}", read, default=MARKER_PAGE)
         return Page([one.value.policy for one in page.items], page.next)
 
     async def targets(self, policy: str, paging: Paging) -> Page[str]:
-        """ARNs of the certificates that hold `policy`. Raises ResourceNotFound, InvalidRequest."""
+        """The targets that hold `policy`. Raises ResourceNotFound, InvalidRequest."""
         await self._policies.stored(policy)
 
         async def read(after: str, limit: int) -> list[Stored[PolicyAttachment]]:
             return await self._records.policy_attachments.find("policy", policy, after=after, limit=limit)
 
         page = await paging.page(f"targets of {policy}", read, default=MARKER_PAGE)
-        return Page([self._certificates.arn(one.value.certificate) for one in page.items], page.next)
+        return Page([holder_of_key(one.key).target(self._arns) for one in page.items], page.next)
 
+    async def _inherited(self, group: str, paging: Paging) -> Page[str]:
+        """At most two policies for each of seven levels: they are read whole, each policy once, and sorted."""
+        found: dict[str, Stored[PolicyAttachment]] = {}
+        for name in (await self._groups.describe(group)).path:
+            prefix = Holder(HolderKind.GROUP, name).prefix
+            for one in await self._records.policy_attachments.scan(prefix=prefix):
+                found.setdefault(one.value.policy, Stored(one.value.policy, one.version, one.value))
 
-def _change(certificate: str) -> Change:
-    ids = frozenset((certificate,))
-    return Change(certificates=ids, identities=ids)
+        async def read(after: str, limit: int) -> list[Stored[PolicyAttachment]]:
+            return [found[name] for name in sorted(found) if name > after][:limit]
+
+        page = await paging.page(f"policies down to {group}", read, default=MARKER_PAGE)
+        return Page([one.key for one in page.items], page.next)
+
+    async def _holding(self, holder: Holder) -> Put:
+        """What fails a batch where the holder is gone or takes another policy meanwhile. Raises ResourceNotFound."""
+        match holder.kind:
+            case HolderKind.CERTIFICATE:
+                return held(self._records.certificates, await self._certificates.stored(holder.name))
+            case HolderKind.GROUP:
+                return held(self._records.thing_groups, await self._groups.stored(holder.name))
+            case HolderKind.IDENTITY:
+                known = await self._records.cognito_identities.get(holder.name)
+                return self._records.cognito_identities.putting(
+                    holder.name, CognitoIdentity(id=holder.name), expect=0 if known is None else known.version
+                )
+
+    def _change(self, holder: Holder) -> Change:
+        names = frozenset((holder.name,))
+        match holder.kind:
+            case HolderKind.CERTIFICATE:
+                return Change(certificates=names, identities=names)
+            case HolderKind.GROUP:
+                return Change(groups=names, touched=partial(certificates_within, self._records, holder.name))
+            case HolderKind.IDENTITY:
+                return Change(identities=names)

@@ -1,9 +1,10 @@
 """The PrincipalStore: judges certificates and says what their holders may do. Asked on every connection.
 
-Five bounded caches hold what is stored, each under the key it is stored by: certificates, the policies and the
-things attached to a certificate, policies in their default version, things. A connection that comes back costs no
-storage read, a thousand devices under one policy read it once. The caches forget what the registry's own writes
-touch, as soon as it is durable and before anyone else hears of it; `Cache` sees to reads that overlap a write.
+Bounded caches hold what is stored, each under the key it is stored by: certificates, the things attached to them, the
+policies that a certificate or a thing group holds, policies in their default version, things with their groups. A
+connection that comes back costs no storage read, a thousand devices under one policy read it once. The caches forget
+what the registry's own writes touch, as soon as it is durable and before anyone else hears of it; `Cache` sees to reads
+that overlap a write.
 """
 
 import msgspec
@@ -16,7 +17,8 @@ from fogbank.registry.cache import Cache
 from fogbank.registry.certificate_variables import Variables, certificate_variables
 from fogbank.registry.certificates import certificate_id_of
 from fogbank.registry.changes import Change, Changes
-from fogbank.registry.records import CertificateStatus, Records, attachments_prefix
+from fogbank.registry.records import CertificateStatus, Records, attachments_prefix, memberships_prefix
+from fogbank.registry.targets import Holder, HolderKind
 
 CERTIFICATES = 16_384
 """How many certificates, and attachments of certificates, are remembered: about a kilobyte each."""
@@ -34,6 +36,13 @@ class _Known(msgspec.Struct, frozen=True):
     not_before: float
     not_after: float
     variables: Variables
+
+
+class _Thing(msgspec.Struct, frozen=True):
+    """A thing with all the groups whose policies it inherits."""
+
+    context: ThingContext
+    groups: tuple[str, ...]
 
 
 class Principals:
@@ -63,19 +72,24 @@ class Principals:
         return await self._judge(identity.id)
 
     async def grant(self, identity: Identity, client_id: str | None) -> Grant:
-        """Policies attached to the certificate, and the thing that the connection stands for.
+        """Policies of the certificate and of its thing's groups, and the thing that the connection stands for.
 
         That is the one to which the certificate is attached exclusively, else the one named like the client, where
         the certificate is attached to it (developer guide, thing-policy-variables). Over HTTP (no client ID) there is
-        none. All of it is as it stood at one moment: what changes while this reads makes it read again.
+        none, and so there are no groups. The policies of a group are those of all groups above it too (developer
+        guide, thing-groups, Attach a policy). All of it is as it stood at one moment: what changes while this reads
+        makes it read again.
         """
         while True:
             before = self._changes.count
-            names = await self._policy_names.get(identity.id) or ()
-            policies = [await self._policies.get(name) for name in names]
             thing = await self._thing(identity.id, client_id)
+            holders = [Holder(HolderKind.CERTIFICATE, identity.id)]
+            if thing is not None:
+                holders += [Holder(HolderKind.GROUP, group) for group in thing.groups]
+            names = dict.fromkeys([name for one in holders for name in await self._policy_names.get(one) or ()])
+            policies = [await self._policies.get(name) for name in names]
             if before == self._changes.count:
-                return Grant(tuple(policy for policy in policies if policy is not None), thing)
+                return Grant(tuple(one for one in policies if one is not None), _context(thing, client_id))
 
     def watch(self, listener: PrincipalListener) -> None:
         """Await `listener` with the identities whose status, policies or thing changed, before the call is answered."""
@@ -97,12 +111,9 @@ class Principals:
             return "certificate has expired"
         return "certificate is not valid yet" if now < known.not_before else ""
 
-    async def _thing(self, id_: str, client_id: str | None) -> ThingContext | None:
-        if client_id is None:
-            return None
-        name = await self._thing_name(id_, client_id)
-        thing = None if name is None else await self._things.get(name)
-        return ThingContext(client_id, attached=False) if thing is None else thing
+    async def _thing(self, id_: str, client_id: str | None) -> _Thing | None:
+        name = None if client_id is None else await self._thing_name(id_, client_id)
+        return None if name is None else await self._things.get(name)
 
     async def _thing_name(self, id_: str, client_id: str) -> str | None:
         """The thing that stands behind the connection, None where the certificate is not attached to it."""
@@ -121,12 +132,14 @@ class Principals:
     def _forget(self, change: Change) -> None:
         for id_ in change.certificates:
             self._certificates.forget(id_)
-            self._policy_names.forget(id_)
+            self._policy_names.forget(Holder(HolderKind.CERTIFICATE, id_))
             self._attached.forget(id_)
         for name in change.policies:
             self._policies.forget(name)
         for name in change.things:
             self._things.forget(name)
+        for name in change.groups:
+            self._policy_names.forget(Holder(HolderKind.GROUP, name))
 
     async def _read_certificate(self, id_: str) -> _Known | None:
         stored = await self._records.certificates.get(id_)
@@ -136,9 +149,11 @@ class Principals:
         variables = certificate_variables(x509.load_pem_x509_certificate(value.pem.encode()))
         return _Known(value.status, value.not_before, value.not_after, variables)
 
-    async def _read_policy_names(self, id_: str) -> tuple[str, ...] | None:
-        found = await self._records.policy_attachments.scan(prefix=attachments_prefix(id_))
-        return tuple(one.value.policy for one in found) or None
+    async def _read_policy_names(self, holder: Holder) -> tuple[str, ...] | None:
+        """A certificate without policies, which may be a stranger's, is not remembered; a group without any is."""
+        found = await self._records.policy_attachments.scan(prefix=holder.prefix)
+        names = tuple(one.value.policy for one in found)
+        return names if names or holder.kind is HolderKind.GROUP else None
 
     async def _read_attached(self, id_: str) -> dict[str, bool] | None:
         """Whether exclusively, by thing; at most one more than MANY_THINGS."""
@@ -149,9 +164,18 @@ class Principals:
         stored = await self._records.policies.get(name)
         return None if stored is None else PolicyDocument(name, stored.value.document)
 
-    async def _read_thing(self, name: str) -> ThingContext | None:
+    async def _read_thing(self, name: str) -> _Thing | None:
         stored = await self._records.things.get(name)
         if stored is None:
             return None
         thing = stored.value
-        return ThingContext(name, attached=True, type_name=thing.type_name, attributes=thing.attributes)
+        members = await self._records.memberships.scan(prefix=memberships_prefix(name))
+        groups = tuple(group for one in members for group in one.value.path)
+        return _Thing(ThingContext(name, True, thing.type_name, thing.attributes), groups)
+
+
+def _context(thing: _Thing | None, client_id: str | None) -> ThingContext | None:
+    """A connection always stands for a thing: a thing that is not attached is known by its name alone."""
+    if thing is not None:
+        return thing.context
+    return None if client_id is None else ThingContext(client_id, attached=False)

@@ -80,6 +80,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     last: int
     """The highest version ever made: a number is never used again."""
     versions: Mapping[int, PolicyVersion]
+    leaving: bool = False
+    """Somebody has tried to delete it; see `removal`."""
 
     @property
     def document(self) -> str:
@@ -88,15 +90,16 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PolicyAttachment(msgspec.Struct, frozen=True, kw_only=True):
-    """A policy on a certificate."""
+    """A policy on a certificate, thing group or Cognito identity: the key says which."""
 
-    certificate: str
     policy: str
     created: float
 
-    @property
-    def key(self) -> str:
-        return attachment_key(self.certificate, self.policy)
+
+class CognitoIdentity(msgspec.Struct, frozen=True, kw_only=True):
+    """An identity that policies were attached to. Its pool knows nothing of it, so that this is all there is."""
+
+    id: str
 
 
 class ThingAttachment(msgspec.Struct, frozen=True, kw_only=True):
@@ -112,14 +115,64 @@ class ThingAttachment(msgspec.Struct, frozen=True, kw_only=True):
         return attachment_key(self.certificate, self.thing)
 
 
+class ThingGroup(msgspec.Struct, frozen=True, kw_only=True):
+    """A static thing group. Its place in the hierarchy is fixed when it is made."""
+
+    name: str
+    id: str
+    created: float
+    ancestors: tuple[str, ...] = ()
+    """The groups above it, the root first."""
+    description: str | None = None
+    attributes: Mapping[str, str] = {}
+    version: int = 1
+    leaving: bool = False
+    """Somebody has tried to delete it; see `removal`."""
+
+    @property
+    def parent(self) -> str | None:
+        return self.ancestors[-1] if self.ancestors else None
+
+    @property
+    def path(self) -> tuple[str, ...]:
+        """From the root of its hierarchy down to itself."""
+        return (*self.ancestors, self.name)
+
+
+class Membership(msgspec.Struct, frozen=True, kw_only=True):
+    """A thing in a thing group."""
+
+    thing: str
+    path: tuple[str, ...]
+    """The group's, itself last: whose policies the thing inherits. It cannot change while the group exists."""
+    created: float
+
+    @property
+    def group(self) -> str:
+        return self.path[-1]
+
+    @property
+    def root(self) -> str:
+        return self.path[0]
+
+    @property
+    def key(self) -> str:
+        return memberships_prefix(self.thing) + self.group
+
+
 def attachments_prefix(certificate: str) -> str:
-    """The key range of all that is attached to a certificate; other kinds of principals get a prefix of their own."""
+    """The key range of all that is attached to a certificate; for other holders of policies see `targets.Holder`."""
     return f"cert/{certificate}/"
 
 
 def attachment_key(certificate: str, name: str) -> str:
-    """The key of the policy or thing `name` on a certificate."""
+    """The key of the thing `name` on a certificate."""
     return attachments_prefix(certificate) + name
+
+
+def memberships_prefix(thing: str) -> str:
+    """The key range of a thing's memberships in groups."""
+    return f"{thing}/"
 
 
 class Records:
@@ -132,6 +185,14 @@ class Records:
         self.policies = Collection(documents, "policy", Policy)
         self.policy_attachments = Collection(
             documents, "policy-attachment", PolicyAttachment, indexes=lambda one: {"policy": (one.policy,)}
+        )
+        self.cognito_identities = Collection(documents, "cognito-identity", CognitoIdentity)
+        self.thing_groups = Collection(documents, "thing-group", ThingGroup, indexes=_group_indexes)
+        self.memberships = Collection(
+            documents,
+            "thing-group-member",
+            Membership,
+            indexes=lambda one: {"group": (one.group,), "within": one.path},
         )
         self.thing_attachments = Collection(
             documents, "thing-attachment", ThingAttachment, indexes=lambda one: {"thing": (one.thing,)}
@@ -148,3 +209,8 @@ def _thing_indexes(thing: Thing) -> Indexes:
     named = list(thing.attributes)
     valued = [attribute_entry(name, value) for name, value in thing.attributes.items()]
     return {"type": () if thing.type_name is None else (thing.type_name,), "attribute": named + valued}
+
+
+def _group_indexes(group: ThingGroup) -> Indexes:
+    """`parent` for the direct children of a group, "" for the roots; `ancestor` for all below it."""
+    return {"parent": (group.parent or "",), "ancestor": group.ancestors}

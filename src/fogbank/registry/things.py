@@ -10,7 +10,7 @@ from fogbank.errors import InvalidRequest, ResourceAlreadyExists, ResourceNotFou
 from fogbank.registry.changes import Change, Changes, settle
 from fogbank.registry.constraints import ATTRIBUTE_NAME, ATTRIBUTE_VALUE, THING_NAME, THING_TYPE_NAME
 from fogbank.registry.paging import Page, Paging, filtered
-from fogbank.registry.records import Records, Thing, attribute_entry
+from fogbank.registry.records import Records, Thing, attribute_entry, memberships_prefix
 from fogbank.registry.thing_types import ThingTypes
 from fogbank.storage.collection import Stored
 
@@ -83,7 +83,7 @@ class Things:
         Raises InvalidRequest, ResourceNotFound (the type), ResourceAlreadyExists.
         """
         THING_NAME.check(name)
-        given = AttributeUpdate(_checked(attributes or {})).apply({})
+        given = AttributeUpdate(checked_attributes(attributes or {})).apply({})
         wanted = Thing(name=name, id=str(uuid.uuid4()), type_name=type_name, attributes=given)
 
         async def attempt() -> Thing:
@@ -143,7 +143,7 @@ class Things:
         if remove_type and type_name is not None:
             raise InvalidRequest("thingTypeName and removeThingType cannot be used together")
         if attributes is not None:
-            _checked(attributes.attributes)
+            checked_attributes(attributes.attributes)
 
         async def attempt() -> Thing:
             stored = await self.stored(name)
@@ -167,7 +167,7 @@ class Things:
         return await settle(attempt)
 
     async def delete(self, name: str, *, expected_version: int | None = None) -> None:
-        """Remove a thing to which no principal is attached; one that does not exist is no error.
+        """Remove a thing to which no principal is attached, from its groups too; one that does not exist is no error.
 
         Raises InvalidRequest, VersionConflict.
         """
@@ -180,8 +180,12 @@ class Things:
             _check_version(stored.value, expected_version)
             if await self._records.thing_attachments.find("thing", name, limit=1):
                 raise InvalidRequest(f"Cannot delete. Thing {name} is still attached to one or more principals")
-            write = self._records.things.deleting(name, expect=stored.version)
-            await self._changes.commit(write, change=_change(name))
+            members = await self._records.memberships.scan(prefix=memberships_prefix(name))
+            await self._changes.commit(
+                self._records.things.deleting(name, expect=stored.version),
+                *(self._records.memberships.deleting(one.key) for one in members),
+                change=_change(name),
+            )
 
         await settle(attempt)
 
@@ -213,7 +217,8 @@ def _change(name: str, identities: frozenset[str] = frozenset()) -> Change:
     return Change(things=frozenset((name,)), identities=identities)
 
 
-def _checked(attributes: Mapping[str, str]) -> Mapping[str, str]:
+def checked_attributes(attributes: Mapping[str, str]) -> Mapping[str, str]:
+    """`attributes` themselves. Raises InvalidRequest."""
     for name, value in attributes.items():
         ATTRIBUTE_NAME.check(name)
         ATTRIBUTE_VALUE.check(value)

@@ -1,0 +1,108 @@
+"""Which things are in which static groups (developer guide, thing-groups).
+
+A membership is written together with its thing as it was read, so that no eleventh and no second one in a hierarchy
+slips in; of the group it is merely expected that it is there, so that a fleet can join one group at once.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+
+from fogbank.clock import Clock
+from fogbank.errors import InvalidRequest
+from fogbank.ports import Delete, Expect, Put
+from fogbank.registry.changes import Change, Changes, held, settle
+from fogbank.registry.holders import certificates_of
+from fogbank.registry.paging import Page, Paging
+from fogbank.registry.records import Membership, Records, memberships_prefix
+from fogbank.registry.removal import relying
+from fogbank.registry.thing_groups import ThingGroups
+from fogbank.registry.things import Things
+from fogbank.storage.collection import Stored
+
+GROUPS_PER_THING = 10
+"""(general reference, IoT Device Management thing group limits)"""
+
+
+class GroupMembers:
+    """Lets things join and leave groups."""
+
+    def __init__(
+        self, records: Records, changes: Changes, clock: Clock, *, things: Things, groups: ThingGroups
+    ) -> None:
+        self._records = records
+        self._changes = changes
+        self._clock = clock
+        self._things = things
+        self._groups = groups
+
+    async def update(self, thing: str, *, join: Sequence[str] = (), leave: Sequence[str] = ()) -> None:
+        """Let `thing` leave groups and join others, all or none. Being there, or not, already is no error.
+
+        Raises ResourceNotFound, InvalidRequest.
+        """
+        if both := sorted({*join} & {*leave}):
+            raise InvalidRequest(f"Thing groups cannot be both joined and left: {', '.join(both)}")
+
+        async def attempt() -> None:
+            stored = await self._things.stored(thing)
+            left = {(await self._groups.stored(group)).key for group in leave}
+            members = await self._records.memberships.scan(prefix=memberships_prefix(thing))
+            leaving = [one for one in members if one.value.group in left]
+            staying = [one.value for one in members if one.value.group not in left]
+            writes: list[Put | Delete | Expect] = [
+                self._records.memberships.deleting(one.key, expect=one.version) for one in leaving
+            ]
+            for group in join:
+                joining = await self._joining(thing, group, staying)
+                if joining is not None:
+                    value, relied = joining
+                    staying.append(value)
+                    writes += [relied, self._records.memberships.putting(value.key, value, expect=0)]
+            if writes:
+                await self._changes.commit(
+                    held(self._records.things, stored),
+                    *writes,
+                    change=Change(things=frozenset((thing,)), touched=partial(certificates_of, self._records, thing)),
+                )
+
+        await settle(attempt)
+
+    async def groups_of(self, thing: str, paging: Paging) -> Page[str]:
+        """Names of the groups that `thing` was put in itself. Raises ResourceNotFound, InvalidRequest."""
+        await self._things.stored(thing)
+
+        async def read(after: str, limit: int) -> list[Stored[Membership]]:
+            return await self._records.memberships.scan(prefix=memberships_prefix(thing), after=after, limit=limit)
+
+        page = await paging.page(f"groups of {thing}", read)
+        return Page([one.value.group for one in page.items], page.next)
+
+    async def things_in(self, group: str, paging: Paging, *, recursive: bool = False) -> Page[str]:
+        """Names of the things in `group`, and where `recursive` in the groups below. Raises ResourceNotFound, ..."""
+        await self._groups.stored(group)
+
+        async def read(after: str, limit: int) -> list[Stored[Membership]]:
+            return await self._records.memberships.find(
+                "within" if recursive else "group", group, after=after, limit=limit
+            )
+
+        page = await paging.page(f"things in {group} {recursive}", read)
+        return Page([one.value.thing for one in page.items], page.next)
+
+    async def _joining(
+        self, thing: str, name: str, staying: Sequence[Membership]
+    ) -> tuple[Membership, Put | Expect] | None:
+        """The membership with what it relies on; None where there is one already. Raises where none is possible."""
+        group = await self._groups.stored(name)
+        if any(one.group == name for one in staying):
+            return None
+        value = Membership(thing=thing, path=group.value.path, created=self._clock.time())
+        for one in staying:
+            if one.root == value.root:
+                raise InvalidRequest(
+                    f"Thing {thing} is in thing group {one.group}, which is in the same hierarchy as {name}:"
+                    " a thing can be in one group of a hierarchy"
+                )
+        if len(staying) >= GROUPS_PER_THING:
+            raise InvalidRequest(f"Thing {thing} is in {GROUPS_PER_THING} thing groups, which is the most")
+        return value, relying(self._records.thing_groups, group)
