@@ -17,20 +17,24 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from fogbank.ports import Identity
+from fogbank.ports import Identity, PrincipalStore
 
 Members = dict[str, Any]
 
 
 class Caller(msgspec.Struct, frozen=True):
-    """Who signed the request: an access key of the account, or a device by its certificate."""
+    """Who asks: an access key of the account by its signature, or a device by its certificate or an authorizer."""
 
     principal: str
-    """The access key ID, or the certificate ID."""
+    """The access key ID, the certificate ID, or the principal ID that a custom authorizer gave."""
     arn: str
     source_ip: str | None = None
     device: Identity | None = None
-    """Set where the caller is a device with a client certificate; IoT policies then decide, not the account's keys."""
+    """Set where the caller is a device; IoT policies then decide, not the account's keys."""
+    principals: PrincipalStore | None = None
+    """Who knows the rights of `device`; None: who knows those of certificates."""
+    server_name: str | None = None
+    """The host name that the caller asked for in TLS."""
 
 
 class Call(msgspec.Struct, frozen=True):

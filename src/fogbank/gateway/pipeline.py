@@ -16,7 +16,7 @@ from fogbank.awswire.errors import UnknownOperation
 from fogbank.awswire.http import Response, parse_query
 from fogbank.clock import Clock
 from fogbank.errors import Forbidden
-from fogbank.gateway.authentication import AccessKeys, Authenticator, Recheck
+from fogbank.gateway.authentication import AccessKeys, Authenticator, HttpDesk, Recheck
 from fogbank.gateway.body import Bodies
 from fogbank.gateway.dispatch import Dispatcher
 from fogbank.gateway.errors import response_to
@@ -44,15 +44,17 @@ class Gateway:
         trace: Trace | None = None,
         ca: Callable[[], bytes] | None = None,
         code: Callable[[str], Awaitable[bytes | None]] | None = None,
+        desk: HttpDesk | None = None,
     ) -> None:
         """`access_keys` finds the key of an ID; `recheck` is `PrincipalStore.recheck`, asked for each request of a
-        device. A device is known by the Identity that the transport leaves in the scope's state. `ca` gives the
+        device. A device is known by the Arrival that the transport leaves in the scope's state. `ca` gives the
         certificate (PEM) of the authority that clients trust; it is public, and served to whoever asks. `code` gives
-        the zip of a function for the token of a `Code.Location`, None where the token is not good."""
+        the zip of a function for the token of a `Code.Location`, None where the token is not good. `desk` knows of
+        custom authorizers; without one there are none."""
         self._clock = clock
         self._traces = None if trace is None else TraceStreams(trace)
         self._dispatcher = dispatcher = Dispatcher(apis)
-        self._authenticator = authenticator = Authenticator(arns, clock, access_keys, recheck)
+        self._authenticator = authenticator = Authenticator(arns, clock, access_keys, recheck, desk)
         self._bodies = bodies = Bodies()
         self._steps: tuple[Step, ...] = (
             authenticator.claim,  # who says they ask, judged by the headers alone
