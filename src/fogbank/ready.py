@@ -18,8 +18,8 @@ class Ready(msgspec.Struct, frozen=True):
     """The URL of the HTTP API, for AWS_ENDPOINT_URL."""
     mqtts: Address
     https: Address
-    wss: str | None
-    """The URL of MQTT over WebSocket; null while it is not served."""
+    wss: Address
+    """MQTT over WebSocket: `wss://host:port/mqtt`."""
     plain_mqtt: Address | None
     ca_file: str
     region: str

@@ -5,6 +5,7 @@ import datetime
 import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -15,10 +16,12 @@ from cryptography.x509.oid import NameOID
 
 from fogbank.arns import Arns
 from fogbank.broker.broker import Broker
-from fogbank.ports import Grant, Identity, PolicyDocument, PrincipalListener
+from fogbank.ports import Arrival, Grant, HttpHead, Identity, Peer, PolicyDocument, PrincipalListener
 from fogbank.settings import Limits
+from fogbank.storage.memory import MemoryBacklogs, MemoryDocuments
 from fogbank.testing import FakeClock
 from fogbank.trace import Trace
+from fogbank.transport.http import HttpServer
 from fogbank.transport.listener import Entrance, Listener
 from fogbank.transport.peer import PlainPrincipals
 from fogbank.transport.tls import server_context
@@ -46,16 +49,48 @@ class KnownCertificates:
     def watch(self, listener: PrincipalListener) -> None: ...
 
 
-class EchoHttp(asyncio.Protocol):
-    """Stands for the HTTP side: answers with what it got and who it came from."""
+class Desk:
+    """A front desk that knows clients by their certificates, lets in over WebSocket whom it is not told to refuse, and
+    remembers whom it saw."""
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = transport
+    def __init__(self, principals: KnownCertificates) -> None:
+        self._principals = principals
+        self._plain = PlainPrincipals(None)
+        self.arrivals: list[Arrival] = []
+        self.requests: list[HttpHead] = []
+        self.error: Exception | None = None
+        self.asked = asyncio.Event()
+        """Whether somebody has come."""
+        self.open = asyncio.Event()
+        """Clear it to keep who comes waiting."""
+        self.open.set()
 
-    def data_received(self, data: bytes) -> None:
-        assert hasattr(self.transport, "write")
-        identity = self.transport.get_extra_info("fogbank.identity")
-        self.transport.write(b"HTTP/1.1 200 OK\r\n\r\n%r %s" % (identity and identity.id, data))
+    async def mqtt(self, arrival: Arrival) -> Peer:
+        self.arrivals.append(arrival)
+        self.asked.set()
+        await self.open.wait()
+        if self.error is not None:
+            raise self.error
+        identity = arrival.identity or Identity("", "", False, "the client sent no certificate")
+        return Peer(identity=identity, principals=self._principals, ip=arrival.ip, port=arrival.port)
+
+    async def websocket(self, arrival: Arrival, request: HttpHead) -> Peer:
+        self.arrivals.append(arrival)
+        self.requests.append(request)
+        self.asked.set()
+        await self.open.wait()
+        if self.error is not None:
+            raise self.error
+        return Peer(identity=self._plain.identity, principals=self._plain, ip=arrival.ip, port=arrival.port)
+
+
+async def echo(scope: Any, receive: Any, send: Any) -> None:
+    """Stands for the HTTP API: answers with what it was asked, and by whom."""
+    identity = scope["state"]["fogbank.identity"]
+    body = f"{identity and identity.id} {scope['method']} {scope['path']}".encode()
+    headers = [(b"content-length", b"%d" % len(body))]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
 
 
 class Edge(msgspec.Struct):
@@ -63,8 +98,12 @@ class Edge(msgspec.Struct):
 
     tls_port: int
     plain_port: int
+    api_port: int
     broker: Broker
     principals: KnownCertificates
+    desk: Desk
+    entrance: Entrance
+    http: HttpServer
     directory: Path
 
     def client(self, certificate: str | None = "device", alpn: str | None = None) -> ssl.SSLContext:
@@ -111,15 +150,21 @@ async def edge(tmp_path: Path) -> AsyncIterator[Edge]:
     make_certificate(tmp_path / "stranger.pem", "stranger")
     clock = FakeClock()
     arns = Arns("us-east-1", "123456789012")
-    broker = Broker(arns, Limits.OPEN, clock, Trace(clock), asyncio.get_running_loop())
-    entrance = Entrance(broker, EchoHttp, principals)
+    documents, loop = MemoryDocuments(), asyncio.get_running_loop()
+    broker = Broker(arns, Limits.OPEN, clock, Trace(clock), loop, documents, MemoryBacklogs(documents))
+    http = HttpServer(echo)
+    desk = Desk(principals)
+    entrance = Entrance(broker, http.protocol, principals, desk)
     server = tmp_path / "server.pem"
     tls = Listener("TLS", "127.0.0.1", 0, entrance.tls(server_context(server, server)))
     plain = Listener("plain", "127.0.0.1", 0, entrance.plain_mqtt(PlainPrincipals(None)))
-    await tls.open()
-    await plain.open()
-    yield Edge(tls.port, plain.port, broker, principals, tmp_path)
-    await tls.close()
-    await plain.close()
+    api = Listener("HTTP", "127.0.0.1", 0, entrance.http())
+    listeners = (tls, plain, api)
+    for listener in listeners:
+        await listener.open()
+    yield Edge(tls.port, plain.port, api.port, broker, principals, desk, entrance, http, tmp_path)
+    for listener in listeners:
+        await listener.close()
     await entrance.close()
     await broker.close()
+    await http.shutdown(0)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fogbank.ports import Identity
+from fogbank.ports import Arrival, Identity
 from fogbank.transport import http
 from fogbank.transport.http import HttpServer
 
@@ -64,6 +64,19 @@ async def test_requests_follow_one_another_on_a_connection() -> None:
             head, seen = await read_answer(reader)
             assert head.startswith(b"HTTP/1.1 200 OK\r\nserver: fogbank\r\n")
             assert seen == {"path": "/hello", "query": "a=b", "body": "", "identity": None}
+
+
+async def test_a_connection_keeps_something_from_request_to_request() -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        kept = scope["state"]["fogbank.kept"]
+        kept["count"] = kept.get("count", 0) + 1
+        await answer(send, msgspec.json.encode(kept))
+
+    for _ in range(2):
+        async with serving(app) as (_, reader, writer):
+            for count in (1, 2, 3):
+                writer.write(HELLO)
+                assert (await read_answer(reader))[1] == {"count": count}
 
 
 async def test_requests_may_come_at_once_and_in_pieces() -> None:
@@ -128,11 +141,13 @@ class Wire(asyncio.Transport):
 
 async def test_the_transport_s_identity_reaches_the_application_and_its_answer_is_one_write() -> None:
     identity = Identity("c" * 64, "arn:aws:iot:us-east-1:1:cert/c", active=True)
-    wire = Wire(**{"fogbank.identity": identity})
+    arrival = Arrival(identity=identity)
+    wire = Wire(**{"fogbank.arrival": arrival})
     seen: list[Any] = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
-        seen.append((scope["state"]["fogbank.identity"], scope["client"]))
+        state = scope["state"]
+        seen.append((state["fogbank.identity"], state["fogbank.arrival"], scope["client"]))
         await answer(send, b"{}")
 
     server = HttpServer(app)
@@ -142,7 +157,7 @@ async def test_the_transport_s_identity_reaches_the_application_and_its_answer_i
         protocol.data_received(HELLO)
         await asyncio.sleep(0)
         await asyncio.sleep(0)
-    assert seen == [(identity, ("192.0.2.1", 5))] * 2
+    assert seen == [(identity, arrival, ("192.0.2.1", 5))] * 2
     assert [part.endswith(b"\r\n\r\n{}") for part in wire.written] == [True, True]
     protocol.connection_lost(None)
     assert server.connections == 0

@@ -7,14 +7,16 @@ import ssl
 
 import pytest
 
-from fogbank.mqtt.packets import Connack, Connect, Publish, ReturnCode, Subscribe
+from fogbank.mqtt.packets import Connack, Connect, Publish, ReturnCode
+from fogbank.ports import Arrival, Identity
 from fogbank.testing.device import decode_all
-from fogbank.transport import listener
+from fogbank.transport import half_open
 from fogbank.transport.listener import Listener
 
 from .conftest import Edge
 
 WITHIN = 10.0
+SUBSCRIBE = b"\x82\x06\x00\x01\x00\x01a\x01"
 
 
 async def exchange(edge: Edge, context: ssl.SSLContext, *packets: bytes) -> bytes:
@@ -25,6 +27,14 @@ async def exchange(edge: Edge, context: ssl.SSLContext, *packets: bytes) -> byte
         return await asyncio.wait_for(reader.read(65536), WITHIN)
     finally:
         writer.close()
+
+
+async def exchange_or_end(edge: Edge, context: ssl.SSLContext, *packets: bytes) -> bytes:
+    """The same, where a reset counts as an end."""
+    try:
+        return await exchange(edge, context, *packets)
+    except ConnectionError:
+        return b""
 
 
 async def until_closed(reader: asyncio.StreamReader) -> bytes:
@@ -76,18 +86,74 @@ async def test_a_certificate_without_its_key_is_no_certificate(edge: Edge) -> No
     ("alpn", "sent", "answer"),
     [
         ("x-amzn-mqtt-ca", Connect("lamp").encode(), Connack().encode()),
-        ("x-amzn-http-ca", b"GET / HTTP/1.1\r\n\r\n", b"HTTP/1.1 200 OK\r\n\r\n'cert' GET / HTTP/1.1\r\n\r\n"),
-        ("http/1.1", b"GET / HTTP/1.1\r\n\r\n", b"HTTP/1.1 200 OK\r\n\r\n'cert' GET / HTTP/1.1\r\n\r\n"),
-        (None, b"GET / HTTP/1.1\r\n\r\n", b"HTTP/1.1 200 OK\r\n\r\n'cert' GET / HTTP/1.1\r\n\r\n"),
+        ("mqtt", Connect("lamp").encode(), Connack().encode()),
+        ("x-amzn-http-ca", b"GET / HTTP/1.1\r\n\r\n", b"cert GET /"),
+        ("http/1.1", b"GET / HTTP/1.1\r\n\r\n", b"cert GET /"),
+        (None, b"GET / HTTP/1.1\r\n\r\n", b"cert GET /"),
         ("something-else", Connect("lamp").encode(), Connack().encode()),
     ],
 )
 async def test_alpn_and_first_bytes_tell_the_protocol(edge: Edge, alpn: str | None, sent: bytes, answer: bytes) -> None:
-    assert await exchange(edge, edge.client(alpn=alpn), sent) == answer
+    assert (await exchange(edge, edge.client(alpn=alpn), sent)).endswith(answer)
+
+
+@pytest.mark.parametrize("alpn", [None, "mqtt"])
+async def test_the_front_desk_gets_to_know_what_the_connection_tells(edge: Edge, alpn: str | None) -> None:
+    reader, writer = await edge.connect(edge.client(alpn=alpn))
+    writer.write(Connect("lamp").encode())
+    assert await asyncio.wait_for(reader.readexactly(4), WITHIN) == Connack().encode()
+    ip, port = writer.get_extra_info("sockname")
+    identity = Identity("cert", "arn", True, "unknown certificate")
+    [arrival] = edge.desk.arrivals
+    [certificate] = edge.principals.known
+    assert arrival == Arrival(
+        ip=ip, port=port, server_name="localhost", alpn=alpn, identity=identity, certificate=certificate
+    )
+    writer.close()
+
+
+@pytest.mark.parametrize("alpn", [None, "mqtt"])
+async def test_what_comes_while_the_front_desk_thinks_waits(edge: Edge, alpn: str | None) -> None:
+    edge.desk.open.clear()
+    reader, writer = await edge.connect(edge.client(alpn=alpn))
+    connect = Connect("lamp").encode()
+    writer.write(connect[:1])
+    await asyncio.wait_for(edge.desk.asked.wait(), WITHIN)
+    writer.write(connect[1:])
+    await writer.drain()
+    await exchange(edge, edge.client(), b"GET / HTTP/1.1\r\n\r\n")  # a round trip, after which the rest has come too
+    edge.desk.open.set()
+    assert await asyncio.wait_for(reader.readexactly(4), WITHIN) == Connack().encode()
+    assert len(edge.desk.arrivals) == 1
+    writer.close()
+
+
+async def test_a_client_may_come_without_certificate_and_server_name(edge: Edge) -> None:
+    context = edge.client(None)
+    context.check_hostname = False
+    reader, writer = await asyncio.open_connection("127.0.0.1", edge.tls_port, ssl=context, server_hostname="")
+    writer.write(Connect("lamp").encode())
+    await asyncio.wait_for(reader.readexactly(4), WITHIN)
+    [arrival] = edge.desk.arrivals
+    assert (arrival.server_name, arrival.alpn, arrival.identity) == (None, None, None)
+    writer.close()
+
+
+@pytest.mark.parametrize("alpn", [None, "mqtt"])
+async def test_a_fault_of_the_front_desk_ends_the_connection_and_nothing_else(
+    edge: Edge, alpn: str | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    edge.desk.error = RuntimeError("a fault")
+    assert await exchange_or_end(edge, edge.client(alpn=alpn), Connect("lamp").encode()) == b""
+    assert [record.getMessage() for record in caplog.records if record.exc_info] == [
+        "127.0.0.1: cannot find out who connects"
+    ]
+    edge.desk.error = None
+    assert await exchange(edge, edge.client(alpn=alpn), Connect("lamp").encode()) == Connack().encode()
 
 
 async def test_http_without_a_certificate_has_no_identity(edge: Edge) -> None:
-    assert b"None GET" in await exchange(edge, edge.client(None), b"GET / HTTP/1.1\r\n\r\n")
+    assert b"None GET /" in await exchange(edge, edge.client(None), b"GET / HTTP/1.1\r\n\r\n")
 
 
 async def test_a_megabyte_there_and_back(edge: Edge) -> None:
@@ -95,7 +161,7 @@ async def test_a_megabyte_there_and_back(edge: Edge) -> None:
     reader, writer = await edge.connect(edge.client())
     payload = bytes(range(256)) * 4096
     publish = Publish("a", payload, 1, packet_id=1).encode()
-    writer.write(Connect("lamp").encode() + Subscribe(1, (("a", 1),)).encode() + publish)
+    writer.write(Connect("lamp").encode() + SUBSCRIBE + publish)
     data = b""
     while len(decode_all(data)[0]) < 4:
         chunk = await asyncio.wait_for(reader.read(65536), WITHIN)
@@ -148,7 +214,7 @@ async def test_garbage_inside_tls(edge: Edge, garbage: bytes, caplog: pytest.Log
 
 @pytest.mark.parametrize("begun", [b"", b"\x16\x03\x01\x02\x00\x01\x00"])
 async def test_half_open_handshakes_end(edge: Edge, begun: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(listener, "GREETING_TIMEOUT", 0.05)
+    monkeypatch.setattr(half_open, "PATIENCE", 0.05)
     reader, writer = await asyncio.open_connection("127.0.0.1", edge.tls_port)
     writer.write(begun)
     assert await until_closed(reader) == b""
@@ -156,10 +222,50 @@ async def test_half_open_handshakes_end(edge: Edge, begun: bytes, monkeypatch: p
 
 
 async def test_silence_after_the_handshake_ends(edge: Edge, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(listener, "GREETING_TIMEOUT", 0.5)
+    monkeypatch.setattr(half_open, "PATIENCE", 0.5)
     reader, writer = await edge.connect(edge.client())
     assert await until_closed(reader) == b""
     writer.close()
+
+
+async def test_a_connect_that_does_not_end_counts_as_half_open(edge: Edge, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(half_open, "PATIENCE", 0.2)
+    reader, writer = await edge.connect(edge.client(alpn="mqtt"))
+    writer.write(Connect("lamp").encode()[:-1])
+    assert await until_closed(reader) == b""
+    writer.close()
+
+
+@pytest.mark.parametrize("port", ["plain_port", "api_port", "tls_port"])
+async def test_half_open_connections_make_room_for_others(
+    edge: Edge, port: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(edge.entrance._half_open, "_most", 5)
+    flood = [await asyncio.open_connection("127.0.0.1", getattr(edge, port)) for _ in range(20)]
+    assert await exchange(edge, edge.client(), Connect("lamp").encode()) == Connack().encode()
+    ends = [asyncio.create_task(until_closed(reader)) for reader, _ in flood[:15]]
+    assert await asyncio.gather(*ends) == [b""] * 15
+    assert len(edge.entrance._half_open) <= 5
+    for _, writer in flood:
+        writer.close()
+
+
+async def test_who_has_said_something_is_half_open_no_more(edge: Edge, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(edge.entrance._half_open, "_most", 1)
+    links = []
+    for port, said in (("plain_port", Connect("lamp").encode()), ("api_port", b"GET / HTTP/1.1\r\n\r\n")):
+        reader, writer = await asyncio.open_connection("127.0.0.1", getattr(edge, port))
+        writer.write(said)
+        await asyncio.wait_for(reader.readexactly(4), WITHIN)
+        assert len(edge.entrance._half_open) == 0
+        links.append((reader, writer))
+    links.append(await edge.connect(edge.client()))
+    links[-1][1].write(Connect("another").encode())
+    await asyncio.wait_for(links[-1][0].readexactly(4), WITHIN)
+    assert len(edge.entrance._half_open) == 0
+    assert not any(reader.at_eof() for reader, _ in links)
+    for _, writer in links:
+        writer.close()
 
 
 async def test_a_client_that_resets_mid_flight_disturbs_nobody(edge: Edge, caplog: pytest.LogCaptureFixture) -> None:

@@ -2,29 +2,37 @@
 
 The listener, which tells MQTT from HTTP on one port, asks `HttpServer.protocol()` for a protocol and hands it a
 transport: a plain one of asyncio, or a TLS look-alike. What that transport knows of its client travels from
-`get_extra_info("fogbank.identity")` into the ASGI scope's `state` under the same name. uvicorn brings the parser, flow
-control and keep-alive; added here are bounds on the head of a request and deadlines for a peer that does not go on.
+`get_extra_info("fogbank.arrival")` into the ASGI scope's `state`. uvicorn brings the parser, flow control and
+keep-alive; added here are bounds on the head of a request, deadlines for a peer that does not go on, and the way out
+of HTTP: a request for MQTT over WebSocket is handed to whoever takes those, connection and all.
 """
 
 import asyncio
 import enum
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Protocol
 
 import httptools
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.server import ServerState
 
+from fogbank.ports import Arrival, HttpHead
 from fogbank.transport.corked import Corked
 
 log = logging.getLogger(__name__)
 
 AsgiApp = Callable[[Any, Any, Any], Awaitable[None]]
 
+ARRIVAL = "fogbank.arrival"
+"""The transport's extra info, and the key of the scope's state, that hold an Arrival."""
 IDENTITY = "fogbank.identity"
-"""The transport's extra info, and the key of the scope's state, that hold the Identity of a client certificate."""
+"""The key of the scope's state that holds the Identity of a client certificate."""
+KEPT = "fogbank.kept"
+"""The key of the scope's state that holds a dict of the connection's own, the same for all of its requests."""
+WEBSOCKET_PATH = b"/mqtt"
+"""Where MQTT over WebSocket is asked for."""
 
 KEEP_ALIVE = 75
 """Seconds that an idle connection is kept between two requests; AWS's SDKs let go of theirs after 60."""
@@ -40,6 +48,22 @@ PIECE = 4096
 """Bytes given to the parser at a time: a chunk of small requests must not become thousands of them at once."""
 MAX_DISCARDED = 128 * 1024 * 1024
 """Bytes of a body that are still read, and thrown away, after its request was answered with an error."""
+
+
+class Door(Protocol):
+    """What an HTTP connection needs of the listener it came through."""
+
+    def half_open(self, transport: asyncio.Transport) -> None:
+        """Nothing whole has been said on it yet."""
+        ...
+
+    def greeted(self, transport: asyncio.Transport) -> None:
+        """The first request's head is whole, or the connection is gone."""
+        ...
+
+    def upgrade(self, transport: asyncio.Transport, request: HttpHead, rest: bytes) -> None:
+        """Take over a connection on which MQTT over WebSocket was asked for. `rest` came after the request."""
+        ...
 
 
 class HttpServer:
@@ -64,9 +88,9 @@ class HttpServer:
         self._state = ServerState()
         self._state.default_headers = [(b"server", b"fogbank")]
 
-    def protocol(self) -> asyncio.Protocol:
-        """A protocol for one connection; to be called within the running loop."""
-        return HttpConnection(self._config, self._state, {})
+    def protocol(self, door: Door | None = None) -> asyncio.Protocol:
+        """A protocol for one connection; to be called within the running loop. Without a door it stays HTTP."""
+        return HttpConnection(self._config, self._state, door)
 
     @property
     def connections(self) -> int:
@@ -103,16 +127,34 @@ class _Part(enum.Enum):
     BODY = enum.auto()
 
 
-class _HeadTooLong(Exception):
+class _Stop(Exception):
     """Ends the parsing of a request from within a callback of the parser."""
+
+
+Refusal = tuple[int, str]
+INVALID: Refusal = (400, "Invalid HTTP request received.")
+TOO_LONG: Refusal = (431, f"The request line and headers must not be longer than {MAX_HEAD} bytes together.")
+UPGRADE_WITH_BODY: Refusal = (
+    400,
+    "A request with a body cannot upgrade the connection: send it without the header Upgrade.",
+)
+"""The parser takes all that follows the head of such a request for the other protocol, and would lose the body."""
 
 
 class HttpConnection(HttpToolsProtocol):
     """uvicorn's protocol with bounds."""
 
-    def __init__(self, config: Config, server_state: ServerState, app_state: dict[str, Any]) -> None:
-        super().__init__(config, server_state, app_state)
+    def __init__(self, config: Config, server_state: ServerState, door: Door | None) -> None:
+        super().__init__(config, server_state, {})
         self.access_log = False
+        self._door = door
+        self._raw: asyncio.Transport
+        self._greeted = False
+        """Whether the head of a request has been whole."""
+        self._upgrading = False
+        """Whether the request at hand asks for MQTT over WebSocket."""
+        self._refusal = INVALID
+        """What is wrong with the request at hand, should the parser stop."""
         self._part = _Part.NOTHING
         self._waiting = bytearray()
         """What has come and is not parsed yet."""
@@ -126,12 +168,18 @@ class HttpConnection(HttpToolsProtocol):
     # --- the connection -----------------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        self._raw = transport
         super().connection_made(Corked(transport, self.loop))
-        self.app_state = {IDENTITY: transport.get_extra_info(IDENTITY)}
+        arrival: Arrival | None = transport.get_extra_info(ARRIVAL)
+        self.app_state = {ARRIVAL: arrival, IDENTITY: None if arrival is None else arrival.identity, KEPT: {}}
+        if self._door is not None:
+            self._door.half_open(transport)
         self._restart_deadline(HEAD_DEADLINE)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_deadline()
+        if not self._greeted and self._door is not None:
+            self._door.greeted(self._raw)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -160,7 +208,11 @@ class HttpConnection(HttpToolsProtocol):
         except httptools.HttpParserError as error:
             self._refuse(error)
             return
-        except httptools.HttpParserUpgrade:
+        except httptools.HttpParserUpgrade as upgrade:
+            self._waiting[:0] = data[upgrade.args[0] :]
+            if self._upgrading:
+                self._leave()
+                return
             self._unsupported_upgrade_warning()
         if self._part is _Part.NOTHING or self.transport.is_closing():
             self._stop_deadline()
@@ -179,6 +231,7 @@ class HttpConnection(HttpToolsProtocol):
         self._part = _Part.HEAD
         self._begun = True
         self._head = self._unfinished = self._discarded = 0
+        self._upgrading = False
         super().on_message_begin()
 
     def on_url(self, url: bytes) -> None:
@@ -191,6 +244,14 @@ class HttpConnection(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._part = _Part.BODY
+        if not self._greeted:
+            self._greeted = True
+            if self._door is not None:
+                self._door.greeted(self._raw)
+        if self.parser.should_upgrade() and self._announces_body():
+            self._refusal = UPGRADE_WITH_BODY
+            raise _Stop
+        self._upgrading = self._wants_websocket()
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
@@ -205,6 +266,41 @@ class HttpConnection(HttpToolsProtocol):
         self._stop_deadline()
         super().on_message_complete()
 
+    # --- leaving HTTP -------------------------------------------------------------------------------------------
+
+    def _wants_websocket(self) -> bool:
+        """Whether the request is one for MQTT over WebSocket that this connection can follow: none is unanswered."""
+        return (
+            self._door is not None
+            and self.parser.should_upgrade()
+            and self._get_upgrade() == b"websocket"
+            and self.parser.get_method() == b"GET"
+            and self.parser.get_http_version() == "1.1"
+            and httptools.parse_url(self.url).path == WEBSOCKET_PATH
+            and (self.cycle is None or self.cycle.response_complete)
+        )
+
+    def _announces_body(self) -> bool:
+        return any(
+            name == b"transfer-encoding" or (name == b"content-length" and value != b"0")
+            for name, value in self.headers
+        )
+
+    def _should_upgrade(self) -> bool:
+        """Asked by uvicorn, which then leaves the request alone."""
+        return self._upgrading
+
+    def _leave(self) -> None:
+        """Hand the connection over to the door."""
+        assert self._door is not None
+        self._stop_deadline()
+        self._unset_keepalive_if_required()
+        self.connections.discard(self)
+        self.parser = None  # type: ignore[assignment]  # it refers to us: nothing would be freed until the next collection
+        rest = bytes(self._waiting)
+        self._waiting.clear()
+        self._door.upgrade(self._raw, _head(self.url, self.headers), rest)
+
     def _unsupported_upgrade_warning(self) -> None:
         """uvicorn would ask for a WebSocket library; such a request is simply answered as if it had not asked."""
         self.logger.info("A request to upgrade the connection was answered over HTTP.")
@@ -218,22 +314,21 @@ class HttpConnection(HttpToolsProtocol):
     def _bound_head(self, size: int) -> None:
         self._head += size
         if self._head > MAX_HEAD:
-            raise _HeadTooLong
+            self._refusal = TOO_LONG
+            raise _Stop
 
     def _bound_unfinished_head(self, size: int) -> None:
         """The parser tells of a header once it is whole; one without an end is known by what keeps coming in."""
         self._unfinished += size
         if self._unfinished > 2 * MAX_HEAD:
-            self._head = self._unfinished
-            self._refuse(_HeadTooLong())
+            self._refusal = TOO_LONG
+            self._refuse()
 
-    def _refuse(self, error: Exception) -> None:
-        """Answer what is no HTTP, or has too long a head, and close."""
+    def _refuse(self, error: Exception | None = None) -> None:
+        """Answer what is no HTTP, or none that is served, and close. `error` is the parser's own."""
         self._stop_deadline()
-        status, why = 400, "Invalid HTTP request received."
-        if self._head > MAX_HEAD:
-            status, why = 431, f"The request line and headers must not be longer than {MAX_HEAD} bytes together."
-        log.warning("%s: HTTP refused with %d: %s", self._ip, status, error if status == 400 else why)
+        status, why = self._refusal
+        log.warning("%s: HTTP refused with %d: %s", self._ip, status, error if self._refusal is INVALID else why)
         content = why.encode()
         self.transport.write(
             b"%bserver: fogbank\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: %d\r\n"
@@ -254,3 +349,14 @@ class HttpConnection(HttpToolsProtocol):
         self._deadline = None
         log.info("%s: closed while waiting for the rest of a request (%s)", self._ip, self._part.name.lower())
         self.transport.close()
+
+
+def _head(target: bytes, headers: list[tuple[bytes, bytes]]) -> HttpHead:
+    """A GET as the front desk reads it. A header that was sent twice has both values, as RFC 9110, 5.3 joins them."""
+    url = httptools.parse_url(target)
+    joined: dict[str, str] = {}
+    for name, value in headers:
+        key, text = name.decode("latin-1"), value.decode("latin-1")
+        joined[key] = f"{joined[key]}, {text}" if key in joined else text
+    path, query = url.path.decode("ascii"), (url.query or b"").decode("latin-1")
+    return HttpHead(method="GET", path=path, query=query, headers=joined)

@@ -1,7 +1,8 @@
 """Listeners: a port each, and on every port the protocols told apart.
 
 What a connection speaks is decided by ALPN where the client says it, else by the first byte: MQTT begins with a CONNECT
-packet, HTTP with a letter. A connection that says nothing, or nothing known, is closed and logged once.
+packet, HTTP with a letter. A connection that says nothing, or nothing known, is closed. Who a client is, the front desk
+finds out: here is only collected what it goes by.
 """
 
 import asyncio
@@ -13,21 +14,21 @@ from OpenSSL import SSL
 
 from fogbank.broker.broker import Broker
 from fogbank.mqtt.codec import PacketType
-from fogbank.ports import PrincipalStore
+from fogbank.ports import Arrival, FrontDesk, HttpHead, Peer, PrincipalStore
 from fogbank.tasks import Tasks
-from fogbank.transport.http import IDENTITY
+from fogbank.transport.half_open import HalfOpen
+from fogbank.transport.http import ARRIVAL, Door
 from fogbank.transport.mqtt_link import MqttLink
-from fogbank.transport.peer import NO_CERTIFICATE, NoPrincipals, Peer, PlainPrincipals
+from fogbank.transport.peer import PlainPrincipals
 from fogbank.transport.tls import ALPN_HTTP, ALPN_MQTT, TlsLink
+from fogbank.transport.upgrade import Upgrade
 
 log = logging.getLogger(__name__)
 
-GREETING_TIMEOUT = 10.0
-"""Seconds for the TLS handshake and the first byte, so that half-open connections do not pile up."""
 BACKLOG = 4096
 FIRST_OF_MQTT = PacketType.CONNECT << 4
 
-HttpProtocol = Callable[[], asyncio.Protocol]
+HttpProtocol = Callable[[Door], asyncio.Protocol]
 
 
 class Listener:
@@ -59,132 +60,174 @@ class Listener:
 
 
 class Entrance:
-    """Makes the greeters: what all ports share."""
+    """What all ports share: finds out who comes, and what they speak."""
 
-    def __init__(self, broker: Broker, http: HttpProtocol, principals: PrincipalStore) -> None:
+    def __init__(self, broker: Broker, http: HttpProtocol, principals: PrincipalStore, desk: FrontDesk) -> None:
         self._broker = broker
         self._http = http
         self._principals = principals
-        self._without_certificate: PrincipalStore = NoPrincipals()
+        self._desk = desk
+        self._half_open = HalfOpen(asyncio.get_running_loop())
         self._tasks = Tasks("listener")
 
     async def close(self) -> None:
+        """End who has not got anywhere yet."""
         await self._tasks.close()
+        self._half_open.close()
+
+    # --- what fresh connections begin with ---
 
     def plain_mqtt(self, principals: PlainPrincipals) -> Callable[[], asyncio.Protocol]:
         """MQTT without TLS for nameless clients of which `principals` knows the rights."""
-        return lambda: _PlainMqtt(self._broker, principals)
+        return lambda: _PlainMqtt(self, principals)
 
     def http(self) -> Callable[[], asyncio.Protocol]:
         """HTTP without TLS; requests are signed."""
-        return self._http
+        return lambda: self._http(self)
 
     def tls(self, context: SSL.Context) -> Callable[[], asyncio.Protocol]:
         """TLS, with MQTT and HTTP inside."""
-        return lambda: _tls_greeter(self, context)
+        return lambda: TlsLink(context, self)
 
-    def secured(self, link: TlsLink, certificate: bytes | None, alpn: bytes) -> None:
+    # --- TLS (tls.Gate) ---
+
+    def accepted(self, link: TlsLink) -> None:
+        self._half_open.enter(link)
+
+    def failed(self, link: TlsLink, why: str) -> None:
+        self._half_open.leave(link)
+        if why:
+            log.info("%s: TLS handshake failed: %s", _address(link)[0], why)
+
+    def secured(self, link: TlsLink) -> None:
         """A handshake is done: find out who it is, then go on."""
         link.pause_reading()
-        self._tasks.start(self._identify(link, certificate, alpn), "identify")
+        self._half_open.leave(link)
+        self._tasks.start(self._identify(link), "identify")
 
-    async def _identify(self, link: TlsLink, certificate: bytes | None, alpn: bytes) -> None:
-        identity, principals = NO_CERTIFICATE, self._without_certificate
-        if certificate is not None:
-            principals = self._principals
-            try:
-                identity = await self._principals.identify(certificate)
-            except Exception:
-                log.exception("%s: cannot look up the client's certificate", _ip(link))
-                link.abort()
-                return
-        peer = Peer(identity, principals, _ip(link))
-        link.set_extra_info(IDENTITY, identity if certificate is not None else None)
+    async def _identify(self, link: TlsLink) -> None:
+        ip, port = _address(link)
+        alpn, certificate = link.alpn, link.certificate
+        try:
+            identity = None if certificate is None else await self._principals.identify(certificate)
+        except Exception:
+            log.exception("%s: cannot look up the client's certificate", ip)
+            link.abort()
+            return
         if link.is_closing():
             return
-        if alpn == ALPN_MQTT:
-            self._speak_mqtt(link, peer)
-        elif alpn in ALPN_HTTP:
-            self._speak_http(link)
+        arrival = Arrival(
+            ip=ip, port=port, server_name=link.server_name, alpn=alpn, identity=identity, certificate=certificate
+        )
+        if alpn in ALPN_MQTT:
+            await self._introduce(link, arrival)
+            return
+        link.resume_reading()  # first, since what has come already may make the protocol pause it
+        if alpn in ALPN_HTTP:
+            self._speak_http(link, arrival)
         else:
-            link.set_protocol(_FirstByte(self, link, peer))
-        link.resume_reading()
+            link.set_protocol(_FirstByte(self, link, arrival))
 
-    def decide(self, link: asyncio.Transport, peer: Peer, first: int) -> bool:
-        """Set the protocol that the first byte belongs to; whether there is one."""
+    # --- telling protocols apart ---
+
+    def decide(self, link: TlsLink, arrival: Arrival, data: bytes) -> bool:
+        """Go on with the protocol that the first bytes belong to; whether there is one."""
+        first = data[0]
         if first == FIRST_OF_MQTT:
-            self._speak_mqtt(link, peer)
+            link.pause_reading()
+            self._tasks.start(self._introduce(link, arrival, data), "introduce")
         elif first < 0x80 and chr(first).isalpha():
-            self._speak_http(link)
+            self._speak_http(link, arrival).data_received(data)
         else:
             return False
         return True
 
-    def _speak_mqtt(self, link: asyncio.Transport, peer: Peer) -> None:
-        link.set_protocol(MqttLink(self._broker, link, peer))
+    async def _introduce(self, link: TlsLink, arrival: Arrival, data: bytes = b"") -> None:
+        """MQTT, once the front desk has said who it is. `data` has come already; reading is paused."""
+        try:
+            peer = await self._desk.mqtt(arrival)
+        except Exception:
+            log.exception("%s: cannot find out who connects", arrival.ip)
+            link.abort()
+            return
+        if link.is_closing():
+            return
+        link.resume_reading()
+        protocol = self.speak_mqtt(link, peer)
+        if data:
+            protocol.data_received(data)
 
-    def _speak_http(self, link: asyncio.Transport) -> None:
-        protocol = self._http()
+    def speak_mqtt(self, link: asyncio.Transport, peer: Peer) -> MqttLink:
+        """MQTT from now on."""
+        protocol = MqttLink(self._broker, link, peer, self._half_open)
+        link.set_protocol(protocol)
+        return protocol
+
+    def _speak_http(self, link: TlsLink, arrival: Arrival) -> asyncio.Protocol:
+        link.arrival = arrival
+        protocol = self._http(self)
         protocol.connection_made(link)
         link.set_protocol(protocol)
+        return protocol
+
+    # --- HTTP (http.Door) ---
+
+    def half_open(self, transport: asyncio.Transport) -> None:
+        self._half_open.enter(transport)
+
+    def greeted(self, transport: asyncio.Transport) -> None:
+        self._half_open.leave(transport)
+
+    def upgrade(self, transport: asyncio.Transport, request: HttpHead, rest: bytes) -> None:
+        arrival = transport.get_extra_info(ARRIVAL)
+        if arrival is None:
+            ip, port = _address(transport)
+            arrival = Arrival(ip=ip, port=port)
+        upgrade = Upgrade(transport, rest)
+        self._tasks.start(upgrade.decide(self._desk, arrival, request, self._speak_websocket), "upgrade")
+
+    def _speak_websocket(self, transport: asyncio.Transport, peer: Peer) -> asyncio.Protocol:
+        from fogbank.transport.websocket import WebSocketLink  # its library costs 30 ms, and many never need it
+
+        return WebSocketLink(self._broker, transport, peer)
 
 
 class _PlainMqtt(asyncio.Protocol):
     """Hands a fresh plain connection over to MQTT."""
 
-    def __init__(self, broker: Broker, principals: PlainPrincipals) -> None:
-        self._broker = broker
+    def __init__(self, entrance: Entrance, principals: PlainPrincipals) -> None:
+        self._entrance = entrance
         self._principals = principals
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         link = cast(asyncio.Transport, transport)  # uvloop's transports do not inherit from asyncio's
-        link.set_protocol(MqttLink(self._broker, link, Peer(self._principals.identity, self._principals, _ip(link))))
+        ip, port = _address(link)
+        principals = self._principals
+        self._entrance.speak_mqtt(link, Peer(identity=principals.identity, principals=principals, ip=ip, port=port))
 
 
 class _FirstByte(asyncio.Protocol):
     """Waits for the byte that tells what a connection speaks."""
 
-    def __init__(self, entrance: Entrance, link: asyncio.Transport, peer: Peer) -> None:
+    def __init__(self, entrance: Entrance, link: TlsLink, arrival: Arrival) -> None:
         self._entrance = entrance
         self._link = link
-        self._peer = peer
-        self._deadline = asyncio.get_running_loop().call_later(GREETING_TIMEOUT, self._overdue)
+        self._arrival = arrival
+        entrance.half_open(link)
 
     def data_received(self, data: bytes) -> None:
-        self._deadline.cancel()
-        if self._entrance.decide(self._link, self._peer, data[0]):
-            cast(asyncio.Protocol, self._link.get_protocol()).data_received(data)
-        else:
-            log.warning("%s: neither MQTT nor HTTP: the connection begins with %r", self._peer.ip, data[:16])
+        self._entrance.greeted(self._link)
+        if not self._entrance.decide(self._link, self._arrival, data):
+            log.warning("%s: neither MQTT nor HTTP: the connection begins with %r", self._arrival.ip, data[:16])
             self._link.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._deadline.cancel()
-
-    def _overdue(self) -> None:
-        log.info("%s: nothing was sent within %g seconds of the TLS handshake", self._peer.ip, GREETING_TIMEOUT)
-        self._link.abort()
+        self._entrance.greeted(self._link)
 
 
-def _tls_greeter(entrance: Entrance, context: SSL.Context) -> TlsLink:
-    """A TLS connection with a deadline on its handshake."""
-
-    def secured(link: TlsLink, certificate: bytes | None, alpn: bytes) -> None:
-        deadline.cancel()
-        entrance.secured(link, certificate, alpn)
-
-    def failed(link: TlsLink, why: str) -> None:
-        deadline.cancel()
-        log.info("%s: TLS handshake failed: %s", _ip(link), why)
-
-    link = TlsLink(context, secured, failed)
-    deadline = asyncio.get_running_loop().call_later(GREETING_TIMEOUT, link.abort)
-    return link
-
-
-def _ip(transport: asyncio.BaseTransport) -> str | None:
+def _address(transport: asyncio.BaseTransport) -> tuple[str | None, int | None]:
     peername = transport.get_extra_info("peername")
-    return peername[0] if peername else None
+    return (peername[0], peername[1]) if peername else (None, None)
 
 
 def _reason(error: OSError) -> str:

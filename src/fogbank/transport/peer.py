@@ -1,34 +1,6 @@
-"""Who is at the other end of an accepted connection."""
+"""Clients without names, as the plain listener has them."""
 
-import msgspec
-
-from fogbank.ports import Grant, Identity, PolicyDocument, PrincipalListener, PrincipalStore
-
-NO_CERTIFICATE = Identity(id="", arn="", active=False, reason="the client sent no certificate")
-
-
-class Peer(msgspec.Struct, frozen=True):
-    """An identity, the store that knows its rights, and an address."""
-
-    identity: Identity
-    principals: PrincipalStore
-    ip: str | None = None
-
-
-class NoPrincipals:
-    """The principal store of a client without a certificate: whenever it is asked, there is still none."""
-
-    async def identify(self, certificate: bytes) -> Identity:
-        return NO_CERTIFICATE
-
-    async def recheck(self, identity: Identity) -> Identity:
-        return NO_CERTIFICATE
-
-    async def grant(self, identity: Identity, client_id: str | None) -> Grant:
-        return Grant(())
-
-    def watch(self, listener: PrincipalListener) -> None:
-        """Nothing here ever changes."""
+from fogbank.ports import Grant, Identity, PolicyDocument, PrincipalListener
 
 
 class PlainPrincipals:
