@@ -14,16 +14,21 @@ from fogbank.arns import Arns
 from fogbank.broker.broker import Broker
 from fogbank.clock import Clock, SystemClock
 from fogbank.functions.service import FunctionService
+from fogbank.gateway.iot_authorization import IotAuthorizationApi
+from fogbank.gateway.iot_authorizers import IotAuthorizersApi
 from fogbank.gateway.iot_certificates import IotCertificatesApi
 from fogbank.gateway.iot_data import IotDataApi, by_policies
+from fogbank.gateway.iot_domain_configurations import IotDomainConfigurationsApi
 from fogbank.gateway.iot_endpoint import Endpoint, IotEndpointApi
 from fogbank.gateway.iot_policies import IotPoliciesApi
 from fogbank.gateway.iot_rules import IotRulesApi
+from fogbank.gateway.iot_thing_groups import IotThingGroupsApi
 from fogbank.gateway.iot_thing_types import IotThingTypesApi
 from fogbank.gateway.iot_things import IotThingsApi
 from fogbank.gateway.lambda_ import LambdaApi
 from fogbank.gateway.pipeline import Gateway
 from fogbank.identity.access_keys import AccessKeys
+from fogbank.identity.reception import Reception
 from fogbank.ready import Address, Ready
 from fogbank.registry.own_ca import OwnCa
 from fogbank.registry.registry import Registry
@@ -62,7 +67,8 @@ class Platform:
         self._access_keys = AccessKeys(documents, clock)
         self._ca = OwnCa(settings.data_dir / "ca", clock)
         self.registry = Registry(documents, arns, clock, self._ca.devices)
-        self.broker = Broker(arns, settings.limits, clock, trace, asyncio.get_running_loop())
+        loop, backlogs = asyncio.get_running_loop(), self._store.backlogs
+        self.broker = Broker(arns, settings.limits, clock, trace, loop, documents, backlogs)
         router = self.broker.router
         shadow_limits = ShadowLimits.of(settings.limits)
         self.shadows = ShadowService(documents, router, clock, trace, shadow_limits)
@@ -84,14 +90,30 @@ class Platform:
 
         principals = self.registry.principals
         lambda_api = LambdaApi(self.functions, arns, lambda: self.api_url)
-        server = self._ca.server(server_names(settings.host, settings.names))
+        names = server_names(settings.host, settings.names)
+        server = self._ca.server(names)
         self.ca_file: Path = server.ca
+        self.reception = Reception(
+            documents,
+            principals,
+            self.functions,
+            self._access_keys.get,
+            arns,
+            clock,
+            trace,
+            served=names,
+            limited=settings.limits is not Limits.OPEN,
+        )
         self._gateway = Gateway(
             [
                 IotThingsApi(self.registry),
                 IotThingTypesApi(self.registry),
+                IotThingGroupsApi(self.registry),
                 IotCertificatesApi(self.registry),
                 IotPoliciesApi(self.registry),
+                IotAuthorizationApi(self.registry),
+                IotAuthorizersApi(self.reception.authorizers, self.reception.judge),
+                IotDomainConfigurationsApi(self.reception.domains),
                 IotEndpointApi(self._endpoint),
                 IotRulesApi(self._topic_rules),
                 IotDataApi(self.shadows, router, by_policies(principals), arns, clock, self.broker.quotas, trace),
@@ -104,9 +126,10 @@ class Platform:
             trace=trace,
             ca=self.ca_file.read_bytes,
             code=lambda_api.download,
+            desk=self.reception.desk,
         )
         self._http = HttpServer(self._gateway)
-        self._entrance = Entrance(self.broker, self._http.protocol, principals)
+        self._entrance = Entrance(self.broker, self._http.protocol, principals, self.reception.desk)
         tls = self._entrance.tls(server_context(server.certificate, server.key))
         self.api = Listener("the HTTP API", settings.host, settings.api_port, self._entrance.http())
         self.mqtts = Listener("MQTT over TLS", settings.host, settings.mqtt_port, tls)
@@ -130,7 +153,7 @@ class Platform:
         """Bring everything up; on return every listener accepts."""
         self._first_key = await self._access_keys.ensure_first(self.settings.access_key)
         self.registry.principals.watch(self.broker.principals_changed)
-        self.broker.start()
+        await self.broker.start()
         self.shadows.start()
         self._shadow_subscriber.subscribe(self.broker.router)
         await self.functions.load()
@@ -148,6 +171,7 @@ class Platform:
         await self._entrance.close()
         await self.broker.close()
         await self._http.shutdown()
+        await self.reception.close()
         await self._topic_rules.close()
         try:
             await asyncio.wait_for(self.rules.drain(), DRAIN)
@@ -175,7 +199,7 @@ class Platform:
             api=self.api_url,
             mqtts=Address(self._reach, self.mqtts.port),
             https=Address(self._reach, self.https.port),
-            wss=None,
+            wss=Address(self._reach, self.https.port),
             plain_mqtt=None if plain is None else Address(plain.host, plain.port),
             ca_file=str(self.ca_file),
             region=self.settings.region,

@@ -14,8 +14,8 @@ from fogbank.clock import Clock
 class TraceEvent(msgspec.Struct, frozen=True, omit_defaults=True):
     """One thing that happened to a message or a connection, with its reason.
 
-    `kind` is `connect`, `publish`, `subscribe`, `receive`, `disconnect`, `rule`, `action`, `shadow` or `function`;
-    `status` is `success`, `denied`, `skipped` or `failure`; `reason` is a sentence for a person.
+    `kind` is `connect`, `authorizer`, `publish`, `subscribe`, `receive`, `disconnect`, `rule`, `action`, `shadow` or
+    `function`; `status` is `success`, `denied`, `skipped` or `failure`; `reason` is a sentence for a person.
     """
 
     kind: str
@@ -27,7 +27,7 @@ class TraceEvent(msgspec.Struct, frozen=True, omit_defaults=True):
     client_id: str = ""
     principal: str = ""
     name: str = ""
-    """Which rule, action, function or shadow."""
+    """Which authorizer, rule, action, function or shadow."""
     duration_ms: float | None = None
     detail: dict[str, Any] | None = None
 

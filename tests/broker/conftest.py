@@ -8,12 +8,14 @@ import pytest
 from fogbank.arns import Arns
 from fogbank.broker.broker import Broker
 from fogbank.message import Message
-from fogbank.ports import Grant, Identity, PolicyDocument, PrincipalListener
+from fogbank.mqtt import Version
+from fogbank.ports import Grant, Identity, Peer, PolicyDocument, PrincipalListener
 from fogbank.settings import Limits
+from fogbank.storage.memory import MemoryBacklogs, MemoryDocuments
 from fogbank.testing import FakeClock
 from fogbank.testing.device import Device
 from fogbank.trace import Trace
-from fogbank.transport.peer import Peer, PlainPrincipals
+from fogbank.transport.peer import PlainPrincipals
 
 ARNS = Arns("us-east-1", "123456789012")
 
@@ -50,7 +52,8 @@ class Recorder:
 
 
 async def make_broker(clock: FakeClock, limits: Limits = Limits.AWS) -> Broker:
-    return Broker(ARNS, limits, clock, Trace(clock), asyncio.get_running_loop())
+    documents = MemoryDocuments()
+    return Broker(ARNS, limits, clock, Trace(clock), asyncio.get_running_loop(), documents, MemoryBacklogs(documents))
 
 
 @pytest.fixture
@@ -62,4 +65,5 @@ async def broker(fake_clock: FakeClock) -> Broker:
 def device(broker: Broker) -> MakeDevice:
     """Devices that may do everything."""
     plain = PlainPrincipals(None)
-    return lambda: Device(broker, Peer(plain.identity, plain, "192.0.2.1"))
+    peer = Peer(identity=plain.identity, principals=plain, ip="192.0.2.1")
+    return lambda version=Version.V3_1_1: Device(broker, peer, version)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from fogbank.broker import ingest
 from fogbank.broker.broker import Broker
 from fogbank.message import Message
+from fogbank.mqtt import Version
 from fogbank.mqtt.packets import (
     DISCONNECT,
     FAILURE,
@@ -19,17 +20,20 @@ from fogbank.mqtt.packets import (
     Connect,
     Puback,
     Publish,
+    Pubrel,
     ReturnCode,
     Subscribe,
+    Subscription,
     Unsuback,
     Unsubscribe,
     Will,
 )
+from fogbank.ports import Peer
 from fogbank.settings import Limits
 from fogbank.testing import FakeClock
 from fogbank.testing.device import Device
 from fogbank.trace import TraceEvent
-from fogbank.transport.peer import Peer, PlainPrincipals
+from fogbank.transport.peer import PlainPrincipals
 
 from .conftest import MakeDevice, Principals, Recorder, make_broker
 
@@ -51,14 +55,14 @@ async def test_an_empty_client_id_gets_one(device: MakeDevice, broker: Broker) -
 async def test_an_empty_client_id_needs_a_clean_session(device: MakeDevice) -> None:
     """[MQTT-3.1.3-8]"""
     one = device()
-    assert (await one.connect("", clean_session=False)).code is ReturnCode.IDENTIFIER_REJECTED
+    assert (await one.connect("", clean_start=False)).code is ReturnCode.IDENTIFIER_REJECTED
     assert one.closed
 
 
 async def test_another_version_is_told_so(device: MakeDevice) -> None:
     """[MQTT-3.1.2-2]"""
     one = device()
-    one.send(bytes.fromhex("100d 0004 4d515454 05 02 003c 00 0000"))
+    one.send(bytes.fromhex("100c 0004 4d515454 03 02 003c 0000"))
     assert await one.take() == [Connack(ReturnCode.UNACCEPTABLE_PROTOCOL_VERSION)]
     assert one.closed
 
@@ -90,7 +94,8 @@ async def test_a_second_connect_closes(device: MakeDevice) -> None:
 
 async def test_packets_sent_right_after_connect_are_handled_in_order(device: MakeDevice) -> None:
     one = device()
-    one.send(Connect("device").encode() + Subscribe(1, (("a", 0),)).encode() + Publish("a", b"x").encode())
+    subscribe = Subscribe(1, (Subscription("a", 0),)).encode(Version.V3_1_1)
+    one.send(Connect("device").encode() + subscribe + Publish("a", b"x").encode())
     one.send(PINGREQ)
     kinds = [type(packet).__name__ for packet in await one.take()]
     assert kinds == ["Connack", "Suback", "Publish", "bytes"]
@@ -134,10 +139,16 @@ async def test_the_lower_quality_of_service_holds(
     assert await sender.take() == ([Puback(7)] if published else [])
 
 
-async def test_quality_of_service_2_is_granted_as_1_and_refused_when_published(device: MakeDevice) -> None:
+@pytest.mark.parametrize(
+    "packet", [Publish("a", b"", 2, packet_id=1), Subscribe(1, (Subscription("a", 2),)), Pubrel(1)], ids=repr
+)
+async def test_quality_of_service_2_ends_the_connection(
+    device: MakeDevice, packet: Publish | Subscribe | Pubrel
+) -> None:
+    """AWS IoT developer guide, "AWS IoT differences from MQTT specifications"."""
     one = await device().accepted()
-    assert await one.subscribe(("a", 2)) == (1,)
-    one.send(Publish("a", b"", 2, packet_id=1))
+    one.send(packet)
+    assert await one.take() == []
     assert one.closed
 
 
@@ -189,13 +200,13 @@ async def test_ping_and_unsubscribe(device: MakeDevice) -> None:
 
 async def test_a_persistent_session_keeps_what_comes_while_it_is_away(device: MakeDevice) -> None:
     """[MQTT-3.1.2-4] [MQTT-3.1.2-5]"""
-    first = await device().accepted("lamp", clean_session=False)
+    first = await device().accepted("lamp", clean_start=False)
     await first.subscribe(("a", 1), ("b", 0))
     first.send(DISCONNECT)
     sender = await device().accepted("sender")
     sender.send(Publish("a", b"1", 1, packet_id=1), Publish("b", b"2", 1, packet_id=2), Publish("a", b"3"))
     second = device()
-    second.send(Connect("lamp", clean_session=False))
+    second.send(Connect("lamp", clean_start=False))
     connack, *messages = await second.take()
     assert connack == Connack(session_present=True)
     assert messages == [Publish("a", b"1", 1, packet_id=1)]
@@ -203,39 +214,39 @@ async def test_a_persistent_session_keeps_what_comes_while_it_is_away(device: Ma
 
 async def test_unacknowledged_messages_come_again_marked_as_such(device: MakeDevice) -> None:
     """[MQTT-4.4.0-1] [MQTT-3.3.1-1]"""
-    first = await device().accepted("lamp", clean_session=False)
+    first = await device().accepted("lamp", clean_start=False)
     await first.subscribe(("a", 1))
     first.send(Publish("a", b"1", 1, packet_id=1), Publish("a", b"2", 1, packet_id=2))
     one, other = await first.messages()
     first.send(Puback(one.packet_id))
     first.lose()
     second = device()
-    second.send(Connect("lamp", clean_session=False))
+    second.send(Connect("lamp", clean_start=False))
     assert (await second.take())[1:] == [Publish("a", b"2", 1, dup=True, packet_id=other.packet_id)]
 
 
 async def test_a_clean_session_ends_an_earlier_one(device: MakeDevice) -> None:
     """[MQTT-3.1.2-6]"""
-    first = await device().accepted("lamp", clean_session=False)
+    first = await device().accepted("lamp", clean_start=False)
     await first.subscribe(("a", 1))
     first.send(DISCONNECT)
     second = await device().accepted("lamp")
     second.send(Publish("a", b"", 1, packet_id=1))
     assert await second.messages() == []
     second.send(DISCONNECT)
-    assert await device().connect("lamp", clean_session=False) == Connack(session_present=False)
+    assert await device().connect("lamp", clean_start=False) == Connack(session_present=False)
 
 
 async def test_a_session_expires(device: MakeDevice, broker: Broker, fake_clock: FakeClock) -> None:
-    broker.start()
-    first = await device().accepted("lamp", clean_session=False)
+    await broker.start()
+    first = await device().accepted("lamp", clean_start=False)
     first.send(DISCONNECT)
     await fake_clock.advance(3500)
     second = device()
-    assert (await second.connect("lamp", clean_session=False)).session_present
+    assert (await second.connect("lamp", clean_start=False)).session_present
     second.send(DISCONNECT)
     await fake_clock.advance(3600 + 61)
-    assert not (await device().connect("lamp", clean_session=False)).session_present
+    assert not (await device().connect("lamp", clean_start=False)).session_present
     await broker.close()
 
 
@@ -264,7 +275,7 @@ async def test_a_silent_client_is_closed_after_one_and_a_half_keep_alives(
     device: MakeDevice, broker: Broker, fake_clock: FakeClock
 ) -> None:
     """[MQTT-3.1.2-24]"""
-    broker.start()
+    await broker.start()
     silent, lively = device(), device()
     await silent.connect("silent", keep_alive=40)
     await lively.connect("lively", keep_alive=40)
@@ -331,7 +342,7 @@ def principals() -> Principals:
 
 @pytest.fixture
 def restricted(broker: Broker, principals: Principals) -> MakeDevice:
-    return lambda: Device(broker, Peer(principals.identity, principals, "192.0.2.1"))
+    return lambda: Device(broker, Peer(identity=principals.identity, principals=principals, ip="192.0.2.1"))
 
 
 async def test_connect_needs_a_policy(restricted: MakeDevice, broker: Broker) -> None:
@@ -346,7 +357,7 @@ async def test_connect_needs_a_policy(restricted: MakeDevice, broker: Broker) ->
 @pytest.mark.parametrize("will", [Will("a/" * 8 + "a", b"", 0, False), Will("a" * 257, b"", 0, False)])
 async def test_the_will_keeps_within_the_quotas(device: MakeDevice, will: Will) -> None:
     one = device()
-    assert await one.connect("lamp", will=will) == Connack(ReturnCode.IDENTIFIER_REJECTED)
+    assert (await one.connect("lamp", will=will)).code is not ReturnCode.ACCEPTED
     assert one.closed
 
 
@@ -434,7 +445,7 @@ async def test_refused_subscriptions_do_not_fill_the_log(
         ("a+", "wildcard shares"),
         ("a/b/c/d/e/f/g/h/i", "8 are allowed"),
         ("x" * 257, "256 are allowed"),
-        ("$share/g/a", "not served yet"),
+        ("$share//a", "no valid share name"),
     ],
 )
 async def test_filters_that_are_refused(device: MakeDevice, broker: Broker, filter_: str, why: str) -> None:
@@ -470,7 +481,7 @@ async def test_the_largest_payload(device: MakeDevice, broker: Broker, qos: int)
 async def test_open_limits_lift_them(fake_clock: FakeClock) -> None:
     broker = await make_broker(fake_clock, Limits.OPEN)
     plain = PlainPrincipals(None)
-    one = await Device(broker, Peer(plain.identity, plain, None)).accepted()
+    one = await Device(broker, Peer(identity=plain.identity, principals=plain, ip=None)).accepted()
     assert await one.subscribe(*((f"{n}/" * 20, 0) for n in range(60))) == (0,) * 60
     one.send(Publish("0/" * 20, bytes(200_000)))
     assert len(await one.messages()) == 1
@@ -584,8 +595,8 @@ async def test_any_split_of_the_stream_gives_the_same(
 
     broker = await make_broker(FakeClock())
     plain = PlainPrincipals(None)
-    sender = await Device(broker, Peer(plain.identity, plain, None)).accepted("sender")
-    receiver = await Device(broker, Peer(plain.identity, plain, None)).accepted("receiver")
+    sender = await Device(broker, Peer(identity=plain.identity, principals=plain, ip=None)).accepted("sender")
+    receiver = await Device(broker, Peer(identity=plain.identity, principals=plain, ip=None)).accepted("receiver")
     await receiver.subscribe(("#", 1))
     recorder = Recorder()
     broker.router.subscribe("#", recorder)

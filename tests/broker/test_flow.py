@@ -109,17 +109,18 @@ async def test_unacknowledged_messages_hold_their_sender_back(device: MakeDevice
 
 async def test_the_queue_of_a_session_is_bounded(device: MakeDevice, broker: Broker) -> None:
     """Beyond it the new messages are dropped and counted; what was queued arrives."""
-    away = await device().accepted("away", clean_session=False)
+    away = await device().accepted("away", clean_start=False)
     await away.subscribe(("a", 1))
     session = away.connection.session
     away.lose()
     sender = await device().accepted("sender")
     burst = b"".join(Publish("a", b"%05d" % n, 1, packet_id=1).encode() for n in range(12_000))
     sender.send(burst)
-    assert session.queued == broker.quotas.queued_messages
+    assert session.store is not None
+    assert session.store.messages == broker.quotas.queued_messages
     assert session.dropped == 2_000
     back = device()
-    back.send(Connect("away", clean_session=False))
+    back.send(Connect("away", clean_start=False))
     payloads: list[bytes] = []
     while messages := await back.messages():
         payloads += [packet.payload for packet in messages]

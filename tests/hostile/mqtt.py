@@ -4,7 +4,7 @@ import socket
 from typing import Any
 
 from fogbank.mqtt.codec import PacketType, decode_length
-from fogbank.mqtt.packets import PINGREQ, Connack, Connect, Puback, Publish, Suback, Subscribe
+from fogbank.mqtt.packets import PINGREQ, Connack, Connect, Puback, Publish, Suback, Subscribe, Subscription
 
 PINGRESP = b"\xd0\x00"
 
@@ -71,7 +71,7 @@ class Client:
             pass
 
     def subscribe(self, *filters: str, qos: int = 0) -> tuple[int, ...]:
-        self.send(Subscribe(self.next_id(), tuple((filter_, qos) for filter_ in filters)))
+        self.send(Subscribe(self.next_id(), tuple(Subscription(filter_, qos) for filter_ in filters)))
         while True:
             first, body = self.packet()
             if first == PacketType.SUBACK << 4:

@@ -12,7 +12,8 @@ from tests.hostile.mqtt import Client
 from tests.hostile.server import Server, eventually
 from tests.hostile.siege import siege
 
-from fogbank.mqtt.packets import PINGREQ, Connect, Publish, Subscribe
+from fogbank.mqtt import Version
+from fogbank.mqtt.packets import PINGREQ, Connect, Publish, Subscribe, Subscription
 
 MB = 1 << 20
 
@@ -74,7 +75,7 @@ class Watch:
     [
         pytest.param(PINGREQ, id="PINGREQ"),
         pytest.param(Publish("flood", b"x", 1, packet_id=1).encode(), id="PUBLISH at QoS 1"),
-        pytest.param(Subscribe(1, (("a", 0), ("b", 1))).encode(), id="SUBSCRIBE"),
+        pytest.param(Subscribe(1, (Subscription("a"), Subscription("b", 1))).encode(Version.V3_1_1), id="SUBSCRIBE"),
     ],
 )
 def test_answers_that_nobody_reads_hold_their_sender_back(server: Server, join: Join, packet: bytes) -> None:
@@ -217,7 +218,7 @@ def test_the_broker_forgets_clients_that_are_gone(server: Server) -> None:
     "packet",
     [
         pytest.param(PINGREQ, id="PINGREQ"),
-        pytest.param(Subscribe(1, (("a/+", 0),)).encode(), id="SUBSCRIBE"),
+        pytest.param(Subscribe(1, (Subscription("a/+"),)).encode(Version.V3_1_1), id="SUBSCRIBE"),
         pytest.param(Publish("a", b"", retain=True).encode(), id="PUBLISH with RETAIN"),
     ],
 )

@@ -9,9 +9,9 @@ from tests.hostile.certificates import Credentials
 from tests.hostile.mqtt import Client
 from tests.hostile.server import Server
 from tests.hostile.siege import siege
-from tests.mqtt.test_packets import MALFORMED
+from tests.mqtt.vectors import INVALID
 
-from fogbank.mqtt.packets import Connect
+from fogbank.mqtt import Version
 
 Dial: TypeAlias = Callable[[], socket.socket]
 
@@ -24,10 +24,9 @@ FIRST = {
     "a CONNECT of nothing": "100200 00",
     "reserved flags of CONNECT": "1f 0c 0004 4d515454 04 02 003c 0000",
     "AUTH, which is of MQTT 5": "f000",
-} | {name: f"10 {len(bytes.fromhex(body)):02x} {body}" for name, type_, body in MALFORMED if type_ is Connect}
+} | {one.name: one.data.hex() for one in INVALID if one.version is Version.V3_1_1 and one.name.startswith("connect,")}
 """In place of a CONNECT."""
 
-TYPES = {"Puback": "40", "Subscribe": "82", "Unsubscribe": "a2", "Connack": "20"}
 LATER = {
     "a second CONNECT [MQTT-3.1.0-2]": "10 0e 0004 4d515454 04 02 003c 0002 6162",
     "QoS 3 [MQTT-3.3.1-4]": "36 05 0001 61 0001",
@@ -52,9 +51,9 @@ LATER = {
     "type 0": "00 00",
     "type 15": "f0 00",
 } | {
-    name: f"{TYPES[type_.__name__]} {len(bytes.fromhex(body)):02x} {body}"
-    for name, type_, body in MALFORMED
-    if type_ is not Connect and name != "puback, packet ID 0"  # acknowledges nothing, and is taken as that
+    one.name: one.data.hex()
+    for one in INVALID
+    if one.version is Version.V3_1_1 and not one.name.startswith("connect,")
 }
 """After a good CONNECT."""
 

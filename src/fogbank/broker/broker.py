@@ -4,23 +4,29 @@ import logging
 import uuid
 
 from fogbank.arns import Arns
+from fogbank.broker import admission
 from fogbank.broker.authorizer import Authorizer
-from fogbank.broker.connection import Connection, Peer, State
+from fogbank.broker.connection import Connection, State
 from fogbank.broker.flow import Flow, Scheduler
+from fogbank.broker.journal import Journal
 from fogbank.broker.lifecycle import Lifecycle
 from fogbank.broker.line import Link
 from fogbank.broker.quotas import quotas
 from fogbank.broker.reasons import DisconnectReason
+from fogbank.broker.retained import Retained
 from fogbank.broker.router import Router
+from fogbank.broker.session import Surroundings
 from fogbank.broker.sessions import Sessions
+from fogbank.broker.wills import Wills
 from fogbank.clock import Clock
-from fogbank.message import Message, Origin
-from fogbank.mqtt.packets import Connect, ReturnCode
+from fogbank.errors import ServiceError
+from fogbank.message import Origin
+from fogbank.mqtt import ReasonCode
+from fogbank.mqtt.packets import Connect
 from fogbank.policy import Decision
-from fogbank.ports import Grant, Identity
+from fogbank.ports import Backlogs, Documents, Grant, Identity, Introduction, Peer
 from fogbank.settings import Limits
 from fogbank.tasks import Tasks
-from fogbank.topics import InvalidTopic, check_topic
 from fogbank.trace import Trace
 
 log = logging.getLogger(__name__)
@@ -28,40 +34,64 @@ log = logging.getLogger(__name__)
 SWEEP = 1.0
 """Seconds between two looks at keep-alives."""
 FORGET = 60
-"""Sweeps between two looks at expired sessions and old version numbers."""
+"""Sweeps between two looks at expired sessions and messages, and old version numbers."""
 
 
 class Broker:
     """Give it a link and a peer for each accepted socket; subscribe and publish through `router`."""
 
-    def __init__(self, arns: Arns, limits: Limits, clock: Clock, trace: Trace, scheduler: Scheduler) -> None:
+    def __init__(
+        self,
+        arns: Arns,
+        limits: Limits,
+        clock: Clock,
+        trace: Trace,
+        scheduler: Scheduler,
+        documents: Documents,
+        backlogs: Backlogs,
+    ) -> None:
         self.quotas = quotas(limits)
         self.trace = trace
+        self.clock = clock
         self.flow = Flow(scheduler)
-        self.router = Router(trace, hash_matches_parent=self.quotas.hash_matches_parent)
+        self._tasks = Tasks("broker")
+        self._writing = Tasks("journal")
+        self.journal = Journal(backlogs, scheduler, self._writing)
+        self.retained = Retained(
+            clock,
+            max_messages=self.quotas.retained_messages,
+            max_bytes=self.quotas.retained_bytes,
+            hash_matches_parent=self.quotas.hash_matches_parent,
+        )
+        self.router = Router(clock, self.journal, self.retained, hash_matches_parent=self.quotas.hash_matches_parent)
+        self._surroundings = Surroundings(self.quotas, clock, self.journal, self._tasks)
+        self.sessions = Sessions(self.router, self._surroundings, backlogs)
+        self._documents = documents
         self._arns = arns
-        self._clock = clock
-        self._sessions = Sessions(self.router, self.quotas, clock)
         self._lifecycle = Lifecycle(self.router, clock)
+        self._wills = Wills(self.router, self.flow, clock)
         self._by_client: dict[str, Connection] = {}
         """The established connections."""
         self._by_principal: dict[str, set[Connection]] = {}
         self._changes = 0
         """How often rights have changed: a look-up that a change has overtaken is made again."""
-        self._tasks = Tasks("broker")
 
     def __len__(self) -> int:
         return len(self._by_client)
 
-    def start(self) -> None:
-        """Begin to watch keep-alives and expiries."""
+    async def start(self) -> None:
+        """Take up what is on disk, and begin to watch keep-alives and expiries."""
+        await self.retained.load(self._documents)
+        await self.sessions.load(self._documents)
         self._tasks.start(self._sweep(), "sweep")
 
     async def close(self) -> None:
-        """Disconnect everybody."""
-        await self._tasks.close()
+        """Disconnect everybody, and write what is not written yet."""
         for connection in list(self._by_client.values()):
             connection.end(DisconnectReason.SERVER_INITIATED_DISCONNECT)
+        await self.journal.settled()
+        await self._tasks.close()
+        await self._writing.close()
 
     def connect(self, link: Link, peer: Peer) -> Connection:
         """A socket has been accepted: what it brings goes to the connection's `receive`."""
@@ -74,56 +104,51 @@ class Broker:
         self._tasks.start(self._admit(connection, connect), "admit")
 
     async def _admit(self, connection: Connection, connect: Connect) -> None:
-        client_id = connect.client_id
-        if problem := self._problem(connect):
-            connection.refuse(ReturnCode.IDENTIFIER_REJECTED, problem)
+        if problem := admission.problem(connect, self.quotas):
+            connection.refuse(problem.code, problem.text)
             return
-        client_id = client_id or str(uuid.uuid4())
-        peer = connection.peer
-        connection.origin = Origin(peer.identity.id, client_id, peer.ip)
+        client_id = connect.client_id or str(uuid.uuid4())
+        connection.origin = Origin(connection.peer.identity.id, client_id, connection.peer.ip)
         try:
+            peer = await self._introduce(connection, connect, client_id)
             identity, grant = await self._rights(peer, client_id)
+        except ServiceError as refusal:
+            self._deny(connection, client_id, str(refusal))
+            return
         except Exception:
-            log.exception("%r: cannot look up the rights of %s", connection, peer.identity.id)
-            connection.refuse(ReturnCode.SERVER_UNAVAILABLE, "")
+            log.exception("%r: cannot look up the rights of %s", connection, connection.peer.identity.id)
+            connection.refuse(ReasonCode.SERVER_UNAVAILABLE, "")
             return
         if connection.state is State.CLOSED:
             return
         if not identity.active:
             self._deny(connection, client_id, identity.reason)
             return
-        connection.authorizer = Authorizer(self._arns, identity, grant, client_id, peer.ip)
+        connection.authorizer = self._authorizer(peer, identity, grant, client_id)
         decision = self._decide(connection.authorizer, connect)
         if not decision.allowed:
             self._deny(connection, client_id, decision.reason)
             return
         self._accept(connection, connect, client_id)
 
-    def _problem(self, connect: Connect) -> str | None:
-        """What is wrong with a CONNECT that is well-formed."""
-        if not connect.client_id and not connect.clean_session:
-            return "an empty client ID with a persistent session [MQTT-3.1.3-8]"
-        if len(connect.client_id.encode()) > self.quotas.max_client_id:
-            return f"the client ID has {len(connect.client_id.encode())} bytes; {self.quotas.max_client_id} are allowed"
-        if connect.will is not None:
-            try:
-                check_topic(connect.will.topic)
-            except InvalidTopic as error:
-                return f"the will: {error}"
-            if connect.will.qos == 2:
-                return "the will has quality of service 2, which is not served"
-            if problem := self.quotas.topic_problem(connect.will.topic):
-                return f"the will: {problem}"
-            if len(connect.will.payload) > self.quotas.max_payload:
-                return f"the will has {len(connect.will.payload)} bytes; {self.quotas.max_payload} are allowed"
-        return None
+    async def _introduce(self, connection: Connection, connect: Connect, client_id: str) -> Peer:
+        """Who the peer is, where CONNECT itself has to say it. Raises ServiceError."""
+        peer = connection.peer
+        if peer.introduce is not None:
+            peer = await peer.introduce(Introduction(connect.client_id, connect.username, connect.password))
+            connection.peer = peer
+            connection.origin = Origin(peer.identity.id, client_id, peer.ip)
+        return peer
 
-    @staticmethod
-    def _decide(authorizer: Authorizer, connect: Connect) -> Decision:
+    def _authorizer(self, peer: Peer, identity: Identity, grant: Grant, client_id: str) -> Authorizer:
+        return Authorizer(self._arns, identity, grant, client_id, peer.ip, peer.server_name)
+
+    def _decide(self, authorizer: Authorizer, connect: Connect) -> Decision:
         """Whether policies allow the connection, and its will where it has one."""
         will = connect.will
         decision = authorizer.connect(
-            persistent=not connect.clean_session, will_topic=None if will is None else will.topic
+            persistent=admission.session_expiry(connect, self.quotas) > 0,
+            will_topic=None if will is None else will.topic,
         )
         if decision.allowed and will is not None:
             decision = authorizer.publish(will.topic)
@@ -135,31 +160,49 @@ class Broker:
         if self.trace.active:
             principal = connection.peer.identity.id
             self.trace.emit("connect", "denied", client_id=client_id, principal=principal, reason=reason)
-        connection.refuse(ReturnCode.NOT_AUTHORIZED, reason)
+        connection.refuse(ReasonCode.NOT_AUTHORIZED, reason)
         self._lifecycle.connect_failed(connection, client_id)
 
     def _accept(self, connection: Connection, connect: Connect, client_id: str) -> None:
+        entries = self.journal.entries
         earlier = self._by_client.get(client_id)
-        if earlier is not None:  # [MQTT-3.1.4-2]
+        if earlier is not None:  # [MQTT-3.1.4-2] [MQTT-3.1.4-3]
             earlier.end(DisconnectReason.DUPLICATE_CLIENTID, "another connection uses the client ID")
-        session, present = self._sessions.open(
-            client_id, connection.line, connection.may_receive, clean=connect.clean_session
+        session, present = self.sessions.open(
+            client_id,
+            connect.version,
+            clean=connect.clean_start,
+            expiry=admission.session_expiry(connect, self.quotas),
         )
-        connection.keep_alive = self._keep_alive(connect.keep_alive)
-        connection.last_heard = self._clock.monotonic()
-        if connect.will is not None:
-            will = connect.will
-            connection.will = Message(will.topic, will.payload, will.qos, will.retain, connection.origin, will=True)
+        self._wills.back(client_id, resumed=present)
+        admission.agree(connection, session, connect, self.quotas)
+        self.sessions.attach(session, connection.line, connection.may_receive)
+        connection.keep_alive = admission.keep_alive(connect, self.quotas)
+        connection.last_heard = self.clock.monotonic()
+        connection.since = self.clock.time()
+        connection.will = admission.will(connect, connection.origin, self.quotas)
         self._by_client[client_id] = connection
         self._by_principal.setdefault(connection.peer.identity.id, set()).add(connection)
         if self.trace.active:
             self.trace.emit("connect", "success", client_id=client_id, principal=connection.peer.identity.id)
         self._lifecycle.connected(connection, session)
-        connection.established(session, present=present)
+        answer = admission.accepted(connect, session, self.quotas, present=present, alive=connection.keep_alive)
+        connection.established(session, answer, entries)
+        self._bound(connection)
 
-    def _keep_alive(self, asked: int) -> int:
-        shortest, longest, default = self.quotas.keep_alive
-        return max(shortest, min(asked, longest)) if asked else default
+    def _bound(self, connection: Connection) -> None:
+        """Watch the clock for what the peer's identity says of its lifetime and its rights."""
+        peer = connection.peer
+        if peer.lifetime is not None:
+            connection.end_after(peer.lifetime, DisconnectReason(peer.lifetime_reason))
+        if peer.refresh is not None:
+            connection.call_later(peer.refresh, self._refresh, connection)
+
+    def _refresh(self, connection: Connection) -> None:
+        if connection.is_connected:
+            assert connection.peer.refresh is not None
+            self._tasks.start(self._regrant(connection), "refresh")
+            connection.call_later(connection.peer.refresh, self._refresh, connection)
 
     # --- going ---
 
@@ -173,29 +216,39 @@ class Broker:
             of_principal.discard(connection)
             if not of_principal:
                 del self._by_principal[principal]
-        self._sessions.close(session)
+        self.sessions.close(session)
         will, connection.will = connection.will, None
-        if will is not None:  # [MQTT-3.1.2-8]
-            self.router.deliver(will)
+        if will is not None:
+            self._wills.lost(session.client_id, will, session.expiry)
         self._lifecycle.disconnected(connection, session, reason)
+
+    def subscribed(self, connection: Connection, filters: list[str]) -> None:
+        """A client has subscribed to these filters."""
+        self._lifecycle.subscribed(connection, filters)
+
+    def unsubscribed(self, connection: Connection, filters: list[str]) -> None:
+        """A client has given these filters up."""
+        self._lifecycle.unsubscribed(connection, filters)
 
     async def _sweep(self) -> None:
         sweeps = 0
         while True:
-            await self._clock.sleep(SWEEP)
-            now = self._clock.monotonic()
+            await self.clock.sleep(SWEEP)
+            now = self.clock.monotonic()
             for connection in list(self._by_client.values()):
                 if connection.heard:
                     connection.heard = False
                     connection.last_heard = now
                 elif connection.keep_alive and now - connection.last_heard > connection.keep_alive * 1.5:
-                    connection.end(  # [MQTT-3.1.2-24]
+                    connection.end(  # [MQTT-3.1.2-24] [MQTT-3.1.2-22]
                         DisconnectReason.MQTT_KEEP_ALIVE_TIMEOUT,
                         f"not heard for one and a half times its keep-alive of {connection.keep_alive} seconds",
                     )
             sweeps += 1
             if sweeps % FORGET == 0:
-                self._sessions.expire()
+                self.sessions.expire()
+                for change in self.retained.expire():
+                    self.journal.change(change, lazily=True)
                 self._lifecycle.forget()
 
     # --- rights ---
@@ -213,7 +266,7 @@ class Broker:
         if not identity.active:
             connection.end(DisconnectReason.FORBIDDEN_ACCESS, identity.reason)
         elif connection.is_connected:
-            connection.regrant(Authorizer(self._arns, identity, grant, client_id, connection.peer.ip))
+            connection.regrant(self._authorizer(connection.peer, identity, grant, client_id))
 
     async def _rights(self, peer: Peer, client_id: str) -> tuple[Identity, Grant]:
         """Who the peer is now and what it holds, both as of one moment."""

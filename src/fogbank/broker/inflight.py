@@ -1,12 +1,15 @@
-"""The QoS 1 messages on their way to a client: sent, and not yet acknowledged.
+"""The messages on their way to a client: sent, and not yet acknowledged.
 
-Clients acknowledge in the order in which messages came. So messages are kept as the runs they were sent in, and a chunk
-of PUBACKs is compared with what the next ones must look like: all of them are done with in one comparison. A client
-that acknowledges out of order is served too, message by message: what is on its way is then taken apart, once.
+Clients acknowledge QoS 1 in the order in which messages came. So messages are kept as the runs they were sent in, and a
+chunk of PUBACKs is compared with what the next ones must look like: all of them are done with in one comparison. A
+client that acknowledges out of order is served too, message by message: what is on its way is then taken apart, once.
+
+Messages of QoS 2 take two steps. Until PUBREC they are kept like any other, and after it their identifier alone is,
+until PUBCOMP.
 """
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from fogbank.broker.runs import MAX_ID, Run, pubacks
 from fogbank.mqtt.errors import MalformedPacket
@@ -17,11 +20,15 @@ PUBACK = 0x40
 class Inflight:
     """Sent messages by packet identifier, in the order of sending."""
 
-    __slots__ = ("_done", "_loose", "_next", "_runs", "count")
+    __slots__ = ("_done", "_loose", "_next", "_runs", "count", "on_done", "released")
 
     def __init__(self) -> None:
         self.count = 0
         """Messages on their way."""
+        self.on_done: Callable[[Run, int], None] | None = None
+        """Told of a run and how many more of its messages have arrived."""
+        self.released: dict[int, Run] = {}
+        """QoS 2 messages that the client has taken, by identifiers that it has not let go of yet."""
         self._loose: dict[int, Run] = {}
         """Single messages by identifier: what is left of runs acknowledged out of order. Older than all of `_runs`."""
         self._runs: deque[Run] = deque()
@@ -30,18 +37,42 @@ class Inflight:
         """How many messages of the first run are acknowledged."""
         self._next = 1
 
-    def send(self, run: Run) -> bytes | bytearray:
-        """Number a run and keep it; what is to be written."""
+    # --- sending ---
+
+    def send(self, run: Run) -> Run | list[Run]:
+        """Number a run of QoS 1 and keep it; what is to be written: in one piece nearly always."""
         first = self._next
         end = first + run.count
         # those of `_runs` are all below `first`, for whatever wraps around is sent one by one
-        if end > MAX_ID or (self._loose and not self._loose.keys().isdisjoint(range(first, end))):
-            return b"".join(self._send_one(one) for one in run.singles())
+        if end > MAX_ID or self.released or (self._loose and not self._loose.keys().isdisjoint(range(first, end))):
+            return [self.send_one(one) for one in run.singles()]
         run = run.numbered(first)
         self._runs.append(run)
         self._next = end
         self.count += run.count
-        return run.frames
+        return run
+
+    def send_one(self, run: Run) -> Run:
+        """Give a single message the next identifier that is free, wherever that is."""
+        self._take_apart()
+        packet_id = self._next
+        while packet_id in self._loose or packet_id in self.released:
+            packet_id = packet_id % MAX_ID + 1
+        self._next = packet_id % MAX_ID + 1
+        return self.put(run.numbered(packet_id))
+
+    def put(self, run: Run) -> Run:
+        """Keep a single message that has its identifier already: one sent before a restart."""
+        self._loose[_identifier(run)] = run
+        self.count += 1
+        return run
+
+    def put_released(self, packet_id: int, run: Run) -> None:
+        """Keep the identifier of a QoS 2 message that the client took before a restart."""
+        self.released[packet_id] = run
+        self.count += 1
+
+    # --- acknowledgements ---
 
     def acknowledge(self, data: bytes, position: int) -> int:
         """Take the PUBACKs that stand in `data` from `position` on; where they end.
@@ -58,13 +89,37 @@ class Inflight:
                 packet_id = data[position + 2] << 8 | data[position + 3]
                 if not packet_id:
                     raise MalformedPacket("PUBACK with packet identifier 0 [MQTT-2.3.1-1]")
-                self._acknowledge_one(packet_id)
+                self.acknowledge_one(packet_id)
                 count = 1
             position += 4 * count
         return position
 
+    def acknowledge_one(self, packet_id: int) -> None:
+        """A message of QoS 1 has arrived, or one of QoS 2 is refused."""
+        if packet_id not in self._loose:
+            self._take_apart()
+        run = self._loose.pop(packet_id, None)
+        if run is not None:
+            self.count -= 1
+            self._tell(run)
+
+    def release(self, packet_id: int) -> Run | None:
+        """PUBREC: the client has taken a QoS 2 message, which from now on is not sent again. None: it is unknown."""
+        run = self._loose.pop(packet_id, None)
+        if run is not None:
+            self.released[packet_id] = run
+        return run or self.released.get(packet_id)
+
+    def complete(self, packet_id: int) -> Run | None:
+        """PUBCOMP: the identifier of a QoS 2 message is free again."""
+        run = self.released.pop(packet_id, None)
+        if run is not None:
+            self.count -= 1
+            self._tell(run)
+        return run
+
     def __iter__(self) -> Iterator[Run]:
-        """All that is on its way, in the order of sending."""
+        """All that is on its way and not released, in the order of sending."""
         yield from self._loose.values()
         done = self._done
         for run in self._runs:
@@ -73,8 +128,8 @@ class Inflight:
 
     def _in_order(self, data: bytes, position: int) -> int:
         """How many of the PUBACKs at `position` are those of the oldest messages: all, or one, or none."""
-        oldest = self._next - self.count
-        count = min(self.count, (len(data) - position) // 4)
+        oldest = self._next - self.count + len(self.released)
+        count = min(self.count - len(self.released), (len(data) - position) // 4)
         if count and data.startswith(pubacks(oldest, count), position):
             return count
         return 1 if count > 1 and data.startswith(pubacks(oldest, 1), position) else 0
@@ -82,35 +137,34 @@ class Inflight:
     def _drop(self, count: int) -> None:
         """The oldest `count` messages of the runs have arrived."""
         self.count -= count
-        count += self._done
         runs = self._runs
-        while runs and runs[0].count <= count:
-            count -= runs.popleft().count
-        self._done = count
+        while count:
+            run = runs[0]
+            part = min(count, run.count - self._done)
+            if self.on_done is not None:
+                self.on_done(run, part)
+            count -= part
+            self._done += part
+            if self._done == run.count:
+                runs.popleft()
+                self._done = 0
 
-    def _send_one(self, run: Run) -> bytes | bytearray:
-        """Give a single message the next identifier that is free, wherever that is."""
-        self._take_apart()
-        packet_id = self._next
-        while packet_id in self._loose:
-            packet_id = packet_id % MAX_ID + 1
-        self._next = packet_id % MAX_ID + 1
-        run = self._loose[packet_id] = run.numbered(packet_id)
-        self.count += 1
-        return run.frames
-
-    def _acknowledge_one(self, packet_id: int) -> None:
-        if packet_id not in self._loose:
-            self._take_apart()
-        if self._loose.pop(packet_id, None) is not None:
-            self.count -= 1
+    def _tell(self, run: Run) -> None:
+        if self.on_done is not None:
+            self.on_done(run, 1)
 
     def _take_apart(self) -> None:
         """Turn runs into single messages. Each message goes through this at most once."""
-        number = self._next - self.count + len(self._loose)
-        for run in list(self)[len(self._loose) :]:
-            for one in run.singles():
+        if not self._runs:
+            return
+        number = self._next - sum(run.count for run in self._runs) + self._done
+        for run in self._runs:
+            for one in run.after(self._done).singles() if self._done else run.singles():
                 self._loose[number] = one
                 number += 1
+            self._done = 0
         self._runs.clear()
-        self._done = 0
+
+
+def _identifier(run: Run) -> int:
+    return run.frames[run.offset] << 8 | run.frames[run.offset + 1]

@@ -3,8 +3,8 @@
 Here speed outranks plainness. A QoS 0 or 1 PUBLISH is never made into an object: topic and payload are slices of the
 chunk. Packets that follow one another with the same length and topic, as a busy device sends them, are taken as one
 *run*: authorised once, routed once, and handed to the receivers as the very bytes that came in, at QoS 1 with packet
-identifiers of their own (see `runs`). Every other packet, and a PUBLISH with a rare flag, takes the readable way
-through `Connection.handle`.
+identifiers of their own (see `runs`). Every other packet, and a PUBLISH with a rare flag or with properties, takes the
+readable way through `Connection.handle`.
 """
 
 from typing import TYPE_CHECKING
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from fogbank.broker.reasons import Refused
 from fogbank.broker.runs import Run
 from fogbank.message import Message
-from fogbank.mqtt.codec import check_flags, decode_length, encode_length
+from fogbank.mqtt.codec import check_flags, decode_length
 from fogbank.mqtt.errors import MalformedPacket, PacketTooLarge, ProtocolViolation
 
 if TYPE_CHECKING:
@@ -76,15 +76,19 @@ def feed(connection: "Connection", data: bytes) -> None:
             elif first == PUBACK and data[position + 1] == 2:
                 position = connection.session.acknowledge(data, position)
             else:
-                connection.handle(first, data[body:stop])
-                position = stop
+                position = _other(connection, data, first, body, stop)
                 turns -= length // WORTH
                 if not connection.is_connected:
                     return
     except Refused as refused:
-        connection.end(refused.reason, str(refused))
+        connection.end(refused.reason, str(refused), refused.code)
     except ProtocolViolation as violation:
         connection.fail(violation)
+
+
+def _other(connection: "Connection", data: bytes, first: int, body: int, stop: int) -> int:
+    connection.handle(first, data[body:stop])
+    return stop
 
 
 def _topic_end(data: bytes, body: int, stop: int) -> int:
@@ -112,22 +116,23 @@ def _run_end(data: bytes, position: int, topic_end: int, stop: int) -> int:
 
 def _publish_at_most_once(connection: "Connection", data: bytes, position: int, body: int, stop: int) -> int:
     topic_end = _topic_end(data, body, stop)
-    if stop - topic_end > connection.quotas.max_payload:
-        raise PacketTooLarge(f"a payload of {stop - topic_end} bytes; {connection.quotas.max_payload} are allowed")
+    start = topic_end
+    if connection.has_properties:
+        if topic_end >= stop or data[topic_end]:
+            return _other(connection, data, PUBLISH_QOS_0, body, stop)
+        start += 1
+    if stop - start > connection.quotas.max_payload:
+        raise PacketTooLarge(f"a payload of {stop - start} bytes; {connection.quotas.max_payload} are allowed")
     route = connection.route(data[body + 2 : topic_end])
     size = stop - position
-    run_end = _run_end(data, position, topic_end, stop)
+    run_end = _run_end(data, position, start, stop)
     count = (run_end - position) // size
-    if route.sessions:
-        run = data[position:run_end]
-        for session in route.sessions:
-            session.send_at_most_once(run, count)
-        if connection.flow.blocked:
-            connection.flow.hold_back(connection.line, [session.line for session in route.sessions])
+    run = Run(data[position:run_end], size, topic_end - position, start - position, count, connection.version)
+    connection.router.send(route, run, connection.origin.client_id)
+    if connection.flow.blocked:
+        connection.hold_back(route)
     if route.handlers:
-        offset = topic_end - position
-        payloads = [data[start + offset : start + size] for start in range(position, run_end, size)]
-        _hand_over(connection, route, payloads, 0)
+        _hand_over(connection, route, run, 0)
     if connection.trace.active:
         connection.trace_publish(route.topic, count)
     return run_end
@@ -135,44 +140,54 @@ def _publish_at_most_once(connection: "Connection", data: bytes, position: int, 
 
 def _publish_at_least_once(connection: "Connection", data: bytes, position: int, body: int, stop: int) -> int:
     topic_end = _topic_end(data, body, stop)
-    payload_size = stop - topic_end - 2
+    start = topic_end + 2
+    if connection.has_properties:
+        if start >= stop or data[start]:
+            return _other(connection, data, PUBLISH_QOS_1, body, stop)
+        start += 1
+    payload_size = stop - start
     if payload_size < 0:
-        raise MalformedPacket("PUBLISH at QoS 1 without a packet identifier [MQTT-2.3.1-1]")
+        raise MalformedPacket("PUBLISH at QoS 1 without a packet identifier [MQTT-2.3.1-1] [MQTT-2.2.1-2]")
     if payload_size > connection.quotas.max_payload:
         raise PacketTooLarge(f"a payload of {payload_size} bytes; {connection.quotas.max_payload} are allowed")
-    route = connection.route(data[body + 2 : topic_end])
+    topic = data[body + 2 : topic_end]
+    try:
+        route = connection.route(topic)
+    except Refused:
+        if not connection.has_properties:
+            raise
+        return _other(connection, data, PUBLISH_QOS_1, body, stop)  # MQTT 5 has an answer for it
     size = stop - position
     run_end = _run_end(data, position, topic_end, stop)
-    run = Run(data[position:run_end], size, topic_end - position, (run_end - position) // size)
+    count = (run_end - position) // size
+    if connection.has_properties and data[start - 1 : run_end : size].count(0) != count:
+        run_end, count = stop, 1
+    run = Run(data[position:run_end], size, topic_end - position, start - position, count, connection.version)
     if run.has_zero_id():
-        raise MalformedPacket("the packet identifier is 0 [MQTT-2.3.1-1]")
-    for session in route.at_least_once:
-        session.send_at_least_once(run)
-    if route.at_most_once:
-        head = _head_at_most_once(data[body:topic_end], payload_size)
-        frames = head + head.join(run.payloads())
-        for session in route.at_most_once:
-            session.send_at_most_once(frames, run.count)
+        raise MalformedPacket("the packet identifier is 0 [MQTT-2.3.1-1] [MQTT-2.2.1-3]")
+    journal = connection.journal
+    entries = journal.entries
+    connection.router.send(route, run, connection.origin.client_id)
     if route.handlers:
-        _hand_over(connection, route, run.payloads(), 1)
-    connection.line.write(run.acknowledgements())
+        _hand_over(connection, route, run, 1)
+    if journal.entries != entries:
+        connection.owe(run.acknowledgements(), count)
+    elif connection.owed:
+        connection.owe_behind(run.acknowledgements(), count)
+    else:
+        connection.line.write(run.acknowledgements())
     if connection.flow.blocked:
-        connection.flow.hold_back(connection.line, [session.line for session in route.sessions])
+        connection.hold_back(route)
     if connection.trace.active:
-        connection.trace_publish(route.topic, run.count)
+        connection.trace_publish(route.topic, count)
     return run_end
 
 
-def _head_at_most_once(topic: bytes, payload_size: int) -> bytes:
-    """What comes before the payload in a QoS 0 PUBLISH; `topic` has its length before it."""
-    return b"\x30" + encode_length(len(topic) + payload_size) + topic
-
-
-def _hand_over(connection: "Connection", route: "Route", payloads: list[bytes], qos: int) -> None:
+def _hand_over(connection: "Connection", route: "Route", run: Run, qos: int) -> None:
     """Give each message to the in-process subscribers: rules, shadows, jobs."""
     origin = connection.origin
     topic = route.topic
-    for payload in payloads:
+    for payload in run.payloads():
         message = Message(topic, payload, qos, False, origin)
         for handler in route.handlers:
             handler.deliver(message)

@@ -15,6 +15,7 @@ from fogbank.clock import Clock, milliseconds
 from fogbank.message import Message
 
 PRESENCE = "$aws/events/presence"
+SUBSCRIPTIONS = "$aws/events/subscriptions"
 REMEMBERED = 3600.0
 """Seconds after a disconnect for which a client ID's version number goes on; then it starts at 0 again."""
 
@@ -25,7 +26,7 @@ class _Version(msgspec.Struct):
 
 
 class Lifecycle:
-    """Publishes `connected`, `disconnected` and `connect_failed`."""
+    """Publishes `connected`, `disconnected`, `connect_failed`, `subscribed` and `unsubscribed`."""
 
     def __init__(self, router: Router, clock: Clock) -> None:
         self._router = router
@@ -63,6 +64,19 @@ class Lifecycle:
         }
         self._publish("connect_failed", client_id, event)
 
+    def subscribed(self, connection: Connection, filters: list[str]) -> None:
+        """A client has subscribed to these topic filters."""
+        self._tell_subscriptions("subscribed", connection, filters)
+
+    def unsubscribed(self, connection: Connection, filters: list[str]) -> None:
+        """A client has given these topic filters up."""
+        self._tell_subscriptions("unsubscribed", connection, filters)
+
+    def _tell_subscriptions(self, event_type: str, connection: Connection, filters: list[str]) -> None:
+        session = connection.session
+        fields = self._of(connection, session) | {"topics": filters}
+        self._publish(event_type, session.client_id, fields, SUBSCRIPTIONS)
+
     def forget(self) -> None:
         """Drop the version numbers of clients that have been away for long."""
         oldest = self._clock.monotonic() - REMEMBERED
@@ -87,8 +101,8 @@ class Lifecycle:
         version = self._versions.get(client_id)
         return {"versionNumber": 0 if version is None else version.number}
 
-    def _publish(self, event_type: str, client_id: str, fields: dict[str, Any]) -> None:
+    def _publish(self, event_type: str, client_id: str, fields: dict[str, Any], place: str = PRESENCE) -> None:
         if "+" in client_id or "#" in client_id:
             return
         event = {"clientId": client_id, "timestamp": milliseconds(self._clock), "eventType": event_type} | fields
-        self._router.deliver(Message(f"{PRESENCE}/{event_type}/{client_id}", msgspec.json.encode(event), qos=1))
+        self._router.deliver(Message(f"{place}/{event_type}/{client_id}", msgspec.json.encode(event), qos=1))

@@ -5,13 +5,17 @@ are computed once and kept; a change of a subscription makes just the routes it 
 so that connections may hold on to routes and need one comparison to know that they still hold.
 """
 
+import msgspec
+
+from fogbank.broker.journal import Journal
+from fogbank.broker.retained import Retained
 from fogbank.broker.runs import Run
 from fogbank.broker.session import Session
-from fogbank.broker.subscriptions import SubscriptionTree, has_wildcard
+from fogbank.broker.sharing import Group
+from fogbank.broker.subscriptions import Options, SubscriptionTree, has_wildcard
+from fogbank.clock import Clock
 from fogbank.message import Message
-from fogbank.mqtt.packets import Publish
 from fogbank.ports import Subscriber
-from fogbank.trace import Trace
 
 MAX_ROUTES = 65_536
 """Cached routes; one more and the cache starts anew, so that a client inventing topics cannot grow it without end."""
@@ -19,28 +23,70 @@ MAX_ROUTES = 65_536
 STALE = -1
 
 
+class Receiver(msgspec.Struct, frozen=True):
+    """A session whose subscriptions have options that need a look at each message."""
+
+    session: Session
+    qos: int
+    no_local: bool
+    retain_as_published: bool
+    identifiers: tuple[int, ...]
+
+
+class Share(msgspec.Struct, frozen=True):
+    """A group, and those of its members that may receive the topic."""
+
+    group: Group
+    members: tuple[tuple[Session, Options], ...]
+
+
 class Route:
     """Who gets the messages of one topic. Valid while its epoch is the router's."""
 
-    __slots__ = ("at_least_once", "at_most_once", "epoch", "handlers", "sessions", "topic")
+    __slots__ = (
+        "at_least_once",
+        "at_most_once",
+        "epoch",
+        "exactly_once",
+        "handlers",
+        "receivers",
+        "sessions",
+        "shares",
+        "topic",
+    )
 
     def __init__(self, topic: str) -> None:
         self.topic = topic
         self.epoch = STALE
         self.sessions: tuple[Session, ...] = ()
+        """Those that need nothing special, by what they are granted:"""
         self.at_most_once: tuple[Session, ...] = ()
         self.at_least_once: tuple[Session, ...] = ()
+        """QoS 1, or 2."""
+        self.exactly_once: frozenset[Session] = frozenset()
+        self.receivers: tuple[Receiver, ...] = ()
+        self.shares: tuple[Share, ...] = ()
         self.handlers: tuple[Subscriber, ...] = ()
 
 
 class Router:
     """Implements the ports Subscriptions and Publisher."""
 
-    def __init__(self, trace: Trace, *, hash_matches_parent: bool = True) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        journal: Journal,
+        retained: Retained,
+        *,
+        hash_matches_parent: bool = True,
+    ) -> None:
         self._sessions: SubscriptionTree[Session] = SubscriptionTree(hash_matches_parent=hash_matches_parent)
+        self._groups: SubscriptionTree[Group] = SubscriptionTree(hash_matches_parent=hash_matches_parent)
         self._handlers: SubscriptionTree[Subscriber] = SubscriptionTree()
         self._routes: dict[str, Route] = {}
-        self._trace = trace
+        self._clock = clock
+        self._journal = journal
+        self._retained = retained
         self.epoch = 0
 
     # --- subscriptions ---
@@ -53,12 +99,20 @@ class Router:
         self._handlers.remove(filter_, subscriber)
         self.touch(filter_)
 
-    def subscribe_session(self, filter_: str, session: Session, qos: int) -> None:
-        self._sessions.add(filter_, session, qos)
+    def subscribe_session(self, filter_: str, session: Session, options: Options) -> None:
+        self._sessions.add(filter_, session, options)
         self.touch(filter_)
 
     def unsubscribe_session(self, filter_: str, session: Session) -> None:
         self._sessions.remove(filter_, session)
+        self.touch(filter_)
+
+    def subscribe_group(self, filter_: str, group: Group) -> None:
+        self._groups.add(filter_, group)
+        self.touch(filter_)
+
+    def unsubscribe_group(self, filter_: str, group: Group) -> None:
+        self._groups.remove(filter_, group)
         self.touch(filter_)
 
     def touch(self, filter_: str) -> None:
@@ -88,30 +142,93 @@ class Router:
 
     def _compute(self, route: Route) -> None:
         topic = route.topic
-        granted = {session: qos for session, qos in self._sessions.match(topic).items() if session.may_receive(topic)}
-        route.sessions = tuple(granted)
-        route.at_most_once = tuple(session for session, qos in granted.items() if qos == 0)
-        route.at_least_once = tuple(session for session, qos in granted.items() if qos > 0)
+        plain: dict[Session, int] = {}
+        receivers = []
+        for session, several in self._sessions.match(topic).items():
+            if not session.may_receive(topic):
+                continue
+            qos = max(options.qos for options in several)  # one delivery for all [MQTT-3.3.5-1] [MQTT-3.3.4-2]
+            if all(options.plain for options in several):
+                plain[session] = qos
+            else:
+                receivers.append(_receiver(session, qos, several))
+        route.sessions = tuple(plain)
+        route.at_most_once = tuple(session for session, qos in plain.items() if qos == 0)
+        route.at_least_once = tuple(session for session, qos in plain.items() if qos > 0)
+        route.exactly_once = frozenset(session for session, qos in plain.items() if qos == 2)
+        route.receivers = tuple(receivers)
+        route.shares = tuple(
+            Share(group, tuple(member for member in group.members.items() if member[0].may_receive(topic)))
+            for group in self._groups.match(topic)
+        )
         route.handlers = tuple(self._handlers.match(topic))
         route.epoch = self.epoch
 
     # --- messages ---
 
     async def publish(self, message: Message) -> None:
-        """Port Publisher."""
+        """Port Publisher. Raises RetainedFull."""
+        entries = self._journal.entries
         self.deliver(message)
+        if message.qos and self._journal.entries != entries:
+            await self._journal.settled()
 
-    def deliver(self, message: Message) -> None:
-        """Route a message that is already an object: the readable way, for the platform's own and for rare flags."""
+    def deliver(self, message: Message) -> bool:
+        """Route a message that is already an object: the readable way, for the platform's own and for rare flags.
+
+        What must be on disk before it may be acknowledged is in the journal on return. Whether anybody was there to
+        get it. Raises RetainedFull, and then nobody gets it.
+        """
+        if message.retain and (change := self._retained.change(message)) is not None:
+            self._journal.change(change)
+        if message.expires_at is not None and message.expires_at <= self._clock.time():
+            return True
         route = self.route(message.topic)
-        if route.at_least_once and message.qos:
-            run = Run.of(message.topic, message.payload)
-            for session in route.at_least_once:
-                session.send_at_least_once(run)
-        receivers = route.at_most_once if message.qos else route.sessions
-        if receivers:
-            frame = Publish(message.topic, message.payload).encode()
-            for session in receivers:
-                session.send_at_most_once(frame)
+        if route.sessions or route.receivers or route.shares:
+            self.send(route, Run.of(message), message.origin.client_id, retain=message.retain)
         for handler in route.handlers:
             handler.deliver(message)
+        return bool(route.sessions or route.receivers or route.shares or route.handlers)
+
+    def send(self, route: Route, run: Run, sender: str | None, *, retain: bool = False) -> None:
+        """Give a run to the clients of its route, each at the lower of both qualities of service. `sender` is the
+        client ID of its publisher, `retain` whether it was published with that flag."""
+        qos = run.frames[0] >> 1 & 3
+        if not qos:
+            for session in route.sessions:
+                session.send_at_most_once(run)
+        else:
+            if route.at_least_once:
+                lower = run if qos == 1 else run.at(1)
+                for session in route.at_least_once:
+                    session.send(run if session in route.exactly_once else lower)
+            if route.at_most_once:
+                lower = run.at(0)
+                for session in route.at_most_once:
+                    session.send_at_most_once(lower)
+        for receiver in route.receivers:
+            _send(receiver, run, qos, sender, retain)
+        for share in route.shares:
+            share.group.deliver(run, share.members)
+
+
+def _send(receiver: Receiver, run: Run, qos: int, sender: str | None, retain: bool) -> None:
+    session = receiver.session
+    if receiver.no_local and sender == session.client_id:  # [MQTT-3.8.3-3]
+        return
+    qos = min(qos, receiver.qos)
+    shown = run.at(qos, retain=retain and receiver.retain_as_published, identifiers=receiver.identifiers)
+    if qos:
+        session.send(shown)
+    else:
+        session.send_at_most_once(shown)
+
+
+def _receiver(session: Session, qos: int, several: list[Options]) -> Receiver:
+    return Receiver(
+        session,
+        qos,
+        all(options.no_local for options in several),
+        any(options.retain_as_published for options in several),
+        tuple(options.identifier for options in several if options.identifier),
+    )

@@ -1,97 +1,278 @@
-"""A session: what the server keeps for a client ID, connected or not. (3.1.2.4)
+"""A session: what the server keeps for a client ID, connected or not. (MQTT 3.1.1, 3.1.2.4; MQTT 5.0, 4.1)
 
-Its subscriptions, the QoS 1 messages it has not acknowledged, and those that wait for it.
+Its subscriptions, the messages it has not acknowledged, and those that wait for it. Those of a persistent session are
+on disk before their publisher is told that they arrived (`store`); while it is away they are there alone.
 """
 
 from collections import deque
 from collections.abc import Callable
+from typing import Any
 
+import msgspec
+
+from fogbank.broker.aliases import Aliases
 from fogbank.broker.flow import HIGH_QUEUE, HIGH_WATER
 from fogbank.broker.inflight import Inflight
+from fogbank.broker.journal import Journal
 from fogbank.broker.line import Line
 from fogbank.broker.quotas import Quotas
 from fogbank.broker.runs import Run
+from fogbank.broker.store import RELEASED, SENT, WAITING, Store
+from fogbank.broker.subscriptions import Options
+from fogbank.clock import Clock
+from fogbank.mqtt import Version
+from fogbank.mqtt.packets import Pubrel
+from fogbank.tasks import Tasks
 
 Wanted = Callable[[str], bool]
 """Decides on a topic."""
+
+PAGE = 1000
+"""Runs that are read from disk at a time."""
+READ_AHEAD = 500
+"""Messages in memory below which more are read."""
+IN_MEMORY = 5000
+"""Messages of a persistent session in memory above which further ones stay on disk until their turn comes."""
+
+QOS_2 = 0x04
+_V5 = Version.V5
+
+
+class Surroundings(msgspec.Struct):
+    """What all sessions of a broker share."""
+
+    quotas: Quotas
+    clock: Clock
+    journal: Journal
+    tasks: Tasks
+    dropped: int = 0
+    """Messages lost to full queues, slow connections and packet sizes, of all sessions together."""
 
 
 class Session:
     """The state of one client ID."""
 
     __slots__ = (
-        "_quotas",
-        "clean",
+        "_around",
+        "_reading",
+        "aliases",
         "client_id",
         "disconnected_at",
         "dropped",
+        "expiry",
         "id",
         "inflight",
+        "largest",
         "line",
+        "particular",
         "queue",
         "queued",
         "queued_bytes",
+        "received",
+        "store",
         "subscriptions",
+        "version",
         "wanted",
+        "window",
     )
 
-    def __init__(self, client_id: str, *, clean: bool, id_: str, quotas: Quotas) -> None:
+    def __init__(self, client_id: str, version: int, id_: str, expiry: int, around: Surroundings) -> None:
         self.client_id = client_id
-        self.clean = clean
+        self.version = version
         self.id = id_
         """The sessionIdentifier of lifecycle events."""
+        self.expiry = expiry
+        """Seconds that it outlives its connection. 0: it ends with it."""
         self.line: Line | None = None
         """The way to the client, while it is connected."""
         self.wanted: Wanted | None = None
         """Whether policies allow a topic's messages to reach the client, while it is connected."""
         self.disconnected_at = 0.0
-        """On the monotonic clock, while it is not."""
-        self.subscriptions: dict[str, int] = {}
+        """On the wall clock, while it is not."""
+        self.subscriptions: dict[str, Options] = {}
         self.inflight = Inflight()
         self.queue: deque[Run] = deque()
-        """What waits: for the client to come back, or for acknowledgements to make room."""
+        """What waits in memory: for acknowledgements to make room, mostly."""
         self.queued = 0
         self.queued_bytes = 0
+        self.received: set[int] = set()
+        """Identifiers of QoS 2 messages that have been taken from the client, and not let go by PUBREL."""
         self.dropped = 0
         """Messages lost to a full queue or a slow connection."""
-        self._quotas = quotas
+        self.store: Store | None = None
+        """Where messages are kept on disk; None for a session that ends with its connection."""
+        self.window = around.quotas.inflight
+        """Unacknowledged messages that the client takes."""
+        self.largest = 0
+        """Bytes of a packet that the client takes at most; 0: of any."""
+        self.aliases: Aliases | None = None
+        """The topic aliases that stand for topics towards the client; None where it wants none."""
+        self.particular = False
+        """Whether packets have to be looked at one by one: there is a largest packet, or there are aliases."""
+        self._around = around
+        self._reading = False
+
+    def __repr__(self) -> str:
+        return f"session of {self.client_id!r}"
 
     def may_receive(self, topic: str) -> bool:
         """Whether policies allow `iot:Receive`; while offline that is left to the moment of delivery."""
         return self.wanted is None or self.wanted(topic)
 
-    def send_at_most_once(self, frames: bytes, count: int = 1) -> None:
-        """Send whole PUBLISH packets of QoS 0; they are lost where the client is away or cannot keep up."""
+    # --- messages out ---
+
+    def send_at_most_once(self, run: Run) -> None:
+        """Send messages of QoS 0; they are lost where the client is away or cannot keep up."""
         line = self.line
         if line is None:
             return
         if line.choked:
-            self.dropped += count
+            self._lose(run.count)
             return
-        line.write(frames)
+        if run.version != self.version:
+            run = run.in_form(self.version)
+        if self.particular or run.expires_at is not None:
+            if not self._takes(run):
+                return
+            run = self._dressed(run)
+        line.write(run.frames)
 
-    def send_at_least_once(self, run: Run) -> None:
-        """Send messages of QoS 1, or let them wait their turn."""
+    def send(self, run: Run) -> None:
+        """Send messages of QoS 1 or one of QoS 2, or let them wait their turn."""
+        if run.version != self.version:
+            run = run.in_form(self.version)
         line = self.line
+        store = self.store
+        if store is not None:
+            room = self._room(run, store.messages, store.size)
+            if run.count > room:
+                self._lose(run.count - room)
+                if not room:
+                    return
+                run = run.first(room)
+            in_memory = line is not None and self.queued < IN_MEMORY and not store.behind
+            run = store.keep(run, in_memory=in_memory)
+            if not in_memory:
+                if line is not None:
+                    self.pump()
+                return
         if line is None:
-            self._enqueue(run)
             return
-        room = self._quotas.inflight - self.inflight.count
-        if run.count <= room and not self.queue and not line.full:
-            line.write(self.inflight.send(run))
+        if not self.queue and not line.full and run.count <= self.window - self.inflight.count:
+            self._write(line, run)
             return
         self._enqueue(run)
-        if room > 0:
+        if self.inflight.count < self.window:
             self.pump()
         if self.queued > HIGH_QUEUE:
             line.queue_grown()
 
+    def _write(self, line: Line, run: Run) -> None:
+        """Send a run on its way."""
+        if run.frames[0] & QOS_2:
+            self._write_exactly_once(line, run)
+            return
+        if self.particular or run.expires_at is not None:
+            if not self._takes(run):
+                self._done(run, run.count)
+                return
+            sent = self.inflight.send(run)
+            for one in sent if isinstance(sent, list) else (sent,):
+                line.write(self._dressed(one).frames)
+            return
+        sent = self.inflight.send(run)
+        line.write(b"".join([one.frames for one in sent]) if isinstance(sent, list) else sent.frames)
+
+    def _write_exactly_once(self, line: Line, run: Run) -> None:
+        """The identifier of a QoS 2 message must be on disk before the client knows it, or it might come twice."""
+        if not self._takes(run):
+            self._done(run, 1)
+            return
+        sent = self.inflight.send_one(run)
+        if self.store is None:
+            line.write(self._dressed(sent).frames)
+            return
+        self.store.progress(sent, SENT)
+        self._when_durable(line, lambda: self._dressed(sent).frames)
+
+    def _when_durable(self, line: Line, data: Callable[[], bytes | bytearray]) -> None:
+        """Write when all entered so far is on disk, if the client is still there then."""
+
+        def told(durable: bool) -> None:
+            if durable and self.line is line:
+                line.write(data())
+
+        self._around.journal.when_durable(told)
+
+    def _takes(self, run: Run) -> bool:
+        """Whether messages are still to be delivered: not expired, and not too large for the client."""
+        if run.expires_at is not None and run.expires_at <= self._around.clock.time():
+            return False
+        if self.largest and self._dressed_size(run) > self.largest:  # [MQTT-3.1.2-24] [MQTT-3.1.2-25]
+            self._lose(run.count)
+            return False
+        return True
+
+    def _dressed_size(self, run: Run) -> int:
+        """An upper bound of the size of one of the packets as they go out."""
+        return run.size + (5 if run.expires_at is not None else 0) + (3 if self.aliases is not None else 0)
+
+    def _dressed(self, run: Run) -> Run:
+        """Packets as they go out to this client: with what remains until they expire, and with topic aliases."""
+        if self.version != _V5:
+            return run
+        extra = b""
+        topic = None
+        if run.expires_at is not None:  # [MQTT-3.3.2-6]
+            extra = b"\x02" + max(0, int(run.expires_at - self._around.clock.time())).to_bytes(4, "big")
+        if self.aliases is not None:
+            topic = run.topic
+            alias, known = self.aliases.of(topic)
+            if alias:
+                extra += b"\x23" + alias.to_bytes(2, "big")
+                if known:
+                    topic = b"\0\0"
+        return run.dressed(extra, run.topic if topic is None else topic) if extra else run
+
+    # --- acknowledgements in ---
+
     def acknowledge(self, data: bytes, position: int) -> int:
         """Take the PUBACKs in `data` from `position` on, send what they make room for; where they end."""
         position = self.inflight.acknowledge(data, position)
-        if self.queue:
+        if self.queue or self._is_behind:
             self.pump()
         return position
+
+    def acknowledge_one(self, packet_id: int) -> None:
+        """A PUBACK, or a PUBREC that refuses the message. (MQTT 5.0, 4.3.3)"""
+        self.inflight.acknowledge_one(packet_id)
+        self.pump()
+
+    def release(self, packet_id: int) -> bool:
+        """PUBREC: answer PUBREL once that is certain to be remembered. False: no such message. [MQTT-4.3.3-4]"""
+        line = self.line
+        run = self.inflight.release(packet_id)
+        if run is None or line is None:
+            return False
+        answer = Pubrel(packet_id).encode(Version(self.version))
+        if self.store is None:
+            line.write(answer)
+        else:
+            self.store.progress(run, RELEASED)
+            self._when_durable(line, lambda: answer)
+        return True
+
+    def complete(self, packet_id: int) -> bool:
+        """PUBCOMP: the exchange is over."""
+        found = self.inflight.complete(packet_id) is not None
+        self.pump()
+        return found
+
+    def _done(self, run: Run, count: int) -> None:
+        if self.store is not None:
+            self.store.done(run, count)
+
+    # --- what waits ---
 
     def pump(self) -> None:
         """Send what waits, as far as the window of unacknowledged messages and the line allow.
@@ -102,50 +283,127 @@ class Session:
         if line is None or line.full:
             return
         queue = self.queue
-        room = self._quotas.inflight - self.inflight.count
-        frames = []
         sent = 0
-        while queue and room > 0 and sent < HIGH_WATER:
+        while queue and sent < HIGH_WATER:
+            room = self.window - self.inflight.count
+            if room <= 0:
+                break
             run = queue.popleft()
             if run.count > room:
                 queue.appendleft(run.after(room))
                 run = run.first(room)
-            room -= run.count
             self.queued -= run.count
             self.queued_bytes -= len(run.frames)
             sent += len(run.frames)
-            frames.append(self.inflight.send(run))
-        if frames:
-            line.write(b"".join(frames))
+            self._write(line, run)
+        if self.queued < READ_AHEAD and self._is_behind and not self._reading:
+            self._reading = True
+            self._around.tasks.start(self._read_on(), "read")
         if not queue:
             line.queue_drained()
+
+    @property
+    def _is_behind(self) -> bool:
+        return self.store is not None and self.store.behind
+
+    async def _read_on(self) -> None:
+        """Take what waits on disk into memory, while there is a client for it."""
+        store = self.store
+        assert store is not None
+        try:
+            while store.behind and self.queued < READ_AHEAD and (line := self.line) is not None:
+                runs, loaded = await store.read(PAGE)
+                if self.line is not line:
+                    continue  # the client has gone, and the queue with it; it may be back already
+                store.loaded = loaded
+                for step, run in runs:
+                    self._take(step, run)
+                self.pump()
+        finally:
+            self._reading = False
+
+    def _take(self, step: int, run: Run) -> None:
+        """Put a run from the disk where it belongs: in the queue, or where it was when the server was killed."""
+        line = self.line
+        assert line is not None
+        if step == WAITING:
+            if not self.may_receive(run.topic[2:].decode()):  # rights may have changed while the client was away
+                self._done(run, run.count)
+            else:
+                self._enqueue(run if run.version == self.version else run.in_form(self.version))
+        elif step == SENT:
+            line.write(self._dressed(self.inflight.put(run).repeated()).frames)
+        else:
+            packet_id = run.frames[run.offset] << 8 | run.frames[run.offset + 1]
+            self.inflight.put_released(packet_id, run)
+            line.write(Pubrel(packet_id).encode(Version(self.version)))
+
+    def _enqueue(self, run: Run) -> None:
+        if self.store is None:
+            room = self._room(run, self.queued, self.queued_bytes)
+            if run.count > room:
+                self._lose(run.count - room)
+                if not room:
+                    return
+                run = run.first(room)
+        self.queue.append(run)
+        self.queued += run.count
+        self.queued_bytes += len(run.frames)
+
+    def _room(self, run: Run, messages: int, size: int) -> int:
+        """How many messages of a run still fit beside those that wait."""
+        quotas = self._around.quotas
+        return max(0, min(quotas.queued_messages - messages, (quotas.queued_bytes - size) // run.size))
+
+    def _lose(self, count: int) -> None:
+        self.dropped += count
+        self._around.dropped += count
+
+    # --- coming and going ---
+
+    def attach(self, line: Line, wanted: Wanted) -> None:
+        """The client is there."""
+        self.line, self.wanted = line, wanted
+        line.on_room = self.pump
+        self.inflight.on_done = None if self.store is None else self.store.done
 
     def resume(self) -> None:
         """Send again what was not acknowledged before the connection broke, then what came since. [MQTT-4.4.0-1]"""
         line = self.line
         if line is None:
             return
-        for run in self.inflight:
-            line.write(run.repeated())
+        for run in list(self.inflight):
+            if run.expires_at is None or self._takes(run):
+                line.write(self._dressed(run.repeated()).frames)
+        for packet_id in self.inflight.released:
+            line.write(Pubrel(packet_id).encode(Version(self.version)))
         self.pump()
 
-    def keep(self, wanted: Wanted) -> None:
-        """Of what waits, keep only the messages on `wanted` topics."""
-        waiting = list(self.queue)
-        self.queue.clear()
-        self.queued = self.queued_bytes = 0
-        for run in waiting:
-            if wanted(run.topic()):
-                self._enqueue(run)
+    def detach(self) -> None:
+        """The client is gone: what waits in memory is let go where it is on disk."""
+        self.line = self.wanted = self.aliases = None
+        store = self.store
+        if store is None:
+            return
+        kept: list[Run] = []
+        for run in self.queue:
+            row = run.row
+            if row is None or row.count > run.count:  # the rest of it is on its way already
+                kept.append(run)
+            else:
+                store.loaded = row.number - 1
+                break
+        self.queue = deque(kept)
+        self.queued = sum(run.count for run in kept)
+        self.queued_bytes = sum(len(run.frames) for run in kept)
 
-    def _enqueue(self, run: Run) -> None:
-        quotas = self._quotas
-        room = min(quotas.queued_messages - self.queued, (quotas.queued_bytes - self.queued_bytes) // run.size)
-        if run.count > room:
-            self.dropped += run.count - room
-            if not room:
-                return
-            run = run.first(room)
-        self.queue.append(run)
-        self.queued += run.count
-        self.queued_bytes += len(run.frames)
+    def record(self) -> dict[str, Any]:
+        """What of it is kept as a document."""
+        return {
+            "client_id": self.client_id,
+            "version": int(self.version),
+            "id": self.id,
+            "expiry": self.expiry,
+            "disconnected_at": None if self.line is not None else self.disconnected_at,
+            "subscriptions": self.subscriptions,
+        }

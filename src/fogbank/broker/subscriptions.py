@@ -5,9 +5,32 @@ the trie is walked only through levels that exist in some wildcard filter.
 """
 
 from collections.abc import Iterator
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
+
+import msgspec
 
 S = TypeVar("S")
+
+
+class Options(msgspec.Struct, frozen=True):
+    """How a subscriber wants the messages of one subscription. (MQTT 5.0, 3.8.3.1)"""
+
+    qos: int = 0
+    """The highest quality of service granted."""
+    no_local: bool = False
+    """Whether it is spared what it publishes itself."""
+    retain_as_published: bool = False
+    """Whether it sees the RETAIN flag of what is published now."""
+    identifier: int = 0
+    """The subscription identifier; 0: none."""
+
+    @property
+    def plain(self) -> bool:
+        """Whether messages go out as they come in."""
+        return not (self.no_local or self.retain_as_published or self.identifier)
+
+
+DEFAULT = Options()
 
 
 class _Level(Generic[S]):
@@ -17,26 +40,26 @@ class _Level(Generic[S]):
 
     def __init__(self) -> None:
         self.children: dict[str, _Level[S]] = {}
-        self.entries: dict[S, int] = {}
+        self.entries: dict[S, Options] = {}
 
 
 class SubscriptionTree(Generic[S]):
-    """Maps topic filters to subscribers, each with the quality of service granted."""
+    """Maps topic filters to subscribers, each with the options of its subscription."""
 
     def __init__(self, *, hash_matches_parent: bool = True) -> None:
-        self._exact: dict[str, dict[S, int]] = {}
+        self._exact: dict[str, dict[S, Options]] = {}
         self._root: _Level[S] = _Level()
         self._hash_matches_parent = hash_matches_parent
 
-    def add(self, filter_: str, subscriber: S, qos: int = 0) -> None:
-        """Subscribe, or change the quality of service of the same subscription. [MQTT-3.8.4-3]"""
+    def add(self, filter_: str, subscriber: S, options: Options = DEFAULT) -> None:
+        """Subscribe, or change the options of the same subscription. [MQTT-3.8.4-3]"""
         if not has_wildcard(filter_):
-            self._exact.setdefault(filter_, {})[subscriber] = qos
+            self._exact.setdefault(filter_, {})[subscriber] = options
             return
         level = self._root
         for name in filter_.split("/"):
             level = level.children.setdefault(name, _Level())
-        level.entries[subscriber] = qos
+        level.entries[subscriber] = options
 
     def remove(self, filter_: str, subscriber: S) -> None:
         """Give a subscription up; one that is not there is no error."""
@@ -59,21 +82,19 @@ class SubscriptionTree(Generic[S]):
                 return
             del parent.children[name]
 
-    def match(self, topic: str) -> dict[S, int]:
-        """All whose filters match `topic`, each once, at the highest quality of service of its filters.
+    def match(self, topic: str) -> dict[S, list[Options]]:
+        """All whose filters match `topic`, each with the options of every subscription that does.
 
-        Overlapping subscriptions of one client make one delivery [MQTT-3.3.5-1]; wildcards in the first level do not
-        match topics that begin with `$` [MQTT-4.7.2-1].
+        Wildcards in the first level do not match topics that begin with `$` [MQTT-4.7.2-1].
         """
-        found: dict[S, int] = dict(self._exact.get(topic, ()))
+        found = {subscriber: [options] for subscriber, options in self._exact.get(topic, _NOBODY).items()}
         if self._root.children:
             for entries in self._walk(topic.split("/"), skip_wildcards=topic.startswith("$")):
-                for subscriber, qos in entries.items():
-                    if found.get(subscriber, -1) < qos:
-                        found[subscriber] = qos
+                for subscriber, options in entries.items():
+                    found.setdefault(subscriber, []).append(options)
         return found
 
-    def _walk(self, levels: list[str], *, skip_wildcards: bool) -> Iterator[dict[S, int]]:
+    def _walk(self, levels: list[str], *, skip_wildcards: bool) -> Iterator[dict[S, Options]]:
         places = [self._root]
         for name in levels:
             following = []
@@ -93,6 +114,9 @@ class SubscriptionTree(Generic[S]):
             yield place.entries
             if self._hash_matches_parent and (everything := place.children.get("#")) is not None:
                 yield everything.entries
+
+
+_NOBODY: dict[Any, Options] = {}
 
 
 def has_wildcard(filter_: str) -> bool:

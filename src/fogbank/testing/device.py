@@ -4,23 +4,43 @@ import asyncio
 
 from fogbank.broker.broker import Broker
 from fogbank.broker.connection import Connection
+from fogbank.mqtt import NO_PROPERTIES, Properties, Version
 from fogbank.mqtt.codec import PacketType, decode_length
 from fogbank.mqtt.packets import (
     PINGRESP,
+    Auth,
     Connack,
     Connect,
+    Disconnect,
     Puback,
+    Pubcomp,
     Publish,
-    ReturnCode,
+    Pubrec,
+    Pubrel,
     Suback,
     Subscribe,
+    Subscription,
     Unsuback,
     Unsubscribe,
     Will,
 )
-from fogbank.transport.peer import Peer
+from fogbank.ports import Peer
 
-Packet = Connect | Connack | Publish | Puback | Subscribe | Suback | Unsubscribe | Unsuback
+Packet = (
+    Connect
+    | Connack
+    | Publish
+    | Puback
+    | Pubrec
+    | Pubrel
+    | Pubcomp
+    | Subscribe
+    | Suback
+    | Unsubscribe
+    | Unsuback
+    | Disconnect
+    | Auth
+)
 
 
 class MemoryLink:
@@ -76,12 +96,13 @@ class MemoryLink:
 
 
 class Device:
-    """An MQTT 3.1.1 client of a broker in the same process.
+    """An MQTT client of a broker in the same process, of either version.
 
     `send` hands packets (or raw bytes) over at once; `take` gives what has come back since the last call.
     """
 
-    def __init__(self, broker: Broker, peer: Peer) -> None:
+    def __init__(self, broker: Broker, peer: Peer, version: Version = Version.V3_1_1) -> None:
+        self.version = version
         self.link = MemoryLink()
         self.connection = broker.connect(self.link, peer)
         self.link.connection = self.connection
@@ -96,34 +117,50 @@ class Device:
         self,
         client_id: str = "device",
         *,
-        clean_session: bool = True,
+        clean_start: bool = True,
         keep_alive: int = 60,
         will: Will | None = None,
+        username: str | None = None,
+        password: bytes | None = None,
+        properties: Properties = NO_PROPERTIES,
     ) -> Connack:
         """CONNECT, and the answer to it."""
-        self.send(Connect(client_id, clean_session, keep_alive, will))
+        self.send(Connect(client_id, clean_start, keep_alive, will, username, password, self.version, properties))
         connacks = [packet for packet in await self.take() if isinstance(packet, Connack)]
         assert connacks, "the broker did not answer CONNECT"
         return connacks[0]
 
     async def accepted(
-        self, client_id: str = "device", *, clean_session: bool = True, will: Will | None = None
+        self,
+        client_id: str = "device",
+        *,
+        clean_start: bool = True,
+        will: Will | None = None,
+        properties: Properties = NO_PROPERTIES,
     ) -> "Device":
         """Connect, or fail the test."""
-        connack = await self.connect(client_id, clean_session=clean_session, will=will)
-        assert connack.code is ReturnCode.ACCEPTED, connack
+        connack = await self.connect(client_id, clean_start=clean_start, will=will, properties=properties)
+        assert connack.code == 0, connack
         return self
 
-    async def subscribe(self, *filters: tuple[str, int]) -> tuple[int, ...]:
+    async def subscribe(
+        self, *filters: tuple[str, int] | Subscription, properties: Properties = NO_PROPERTIES
+    ) -> tuple[int, ...]:
         """SUBSCRIBE, and the return codes of SUBACK."""
-        self.send(Subscribe(1, filters))
+        asked = tuple(one if isinstance(one, Subscription) else Subscription(*one) for one in filters)
+        self.send(Subscribe(1, asked, properties))
         [suback] = [packet for packet in await self.take() if isinstance(packet, Suback)]
         return suback.codes
 
     def send(self, *packets: Packet | bytes) -> None:
         """Hand packets over, each as a chunk of its own."""
         for packet in packets:
-            self.connection.receive(packet if isinstance(packet, bytes) else packet.encode())
+            self.connection.receive(self._encode(packet))
+
+    def _encode(self, packet: Packet | bytes) -> bytes:
+        if isinstance(packet, bytes):
+            return packet
+        return packet.encode() if isinstance(packet, Connect | Auth) else packet.encode(self.version)
 
     def lose(self) -> None:
         """Break the connection without a word."""
@@ -134,7 +171,7 @@ class Device:
         for _ in range(10):  # admission awaits a few times, and writing happens at the end of a tick
             await asyncio.sleep(0)
         data = bytes(self.link.written[self._position :])
-        packets, used = decode_all(data)
+        packets, used = decode_all(data, self.version)
         self._position += used
         return packets
 
@@ -143,7 +180,7 @@ class Device:
         return [packet for packet in await self.take() if isinstance(packet, Publish)]
 
 
-def decode_all(data: bytes) -> tuple[list[Packet | bytes], int]:
+def decode_all(data: bytes, version: Version = Version.V3_1_1) -> tuple[list[Packet | bytes], int]:
     """The whole packets at the beginning of `data`, and how many bytes they take."""
     packets: list[Packet | bytes] = []
     position = 0
@@ -152,25 +189,33 @@ def decode_all(data: bytes) -> tuple[list[Packet | bytes], int]:
         if decoded is None or decoded[1] + decoded[0] > len(data):
             break
         length, body = decoded
-        packets.append(decode(data[position], data[body : body + length]))
+        packets.append(decode(data[position], data[body : body + length], version))
         position = body + length
     return packets, position
 
 
-def decode(first: int, body: bytes) -> Packet | bytes:
+def decode(first: int, body: bytes, version: Version = Version.V3_1_1) -> Packet | bytes:
     """A packet that a server sends."""
-    match PacketType(first >> 4):
-        case PacketType.CONNACK:
-            return Connack.decode(body)
-        case PacketType.PUBLISH:
-            return Publish.decode(first, body)
-        case PacketType.PUBACK:
-            return Puback.decode(body)
-        case PacketType.SUBACK:
-            return Suback.decode(body)
-        case PacketType.UNSUBACK:
-            return Unsuback.decode(body)
-        case PacketType.PINGRESP:
-            return PINGRESP
-        case other:
-            raise AssertionError(f"a server does not send {other.name}")
+    packet_type = PacketType(first >> 4)
+    if packet_type is PacketType.PUBLISH:
+        return Publish.decode(first, body, version)
+    if packet_type is PacketType.PINGRESP:
+        return PINGRESP
+    kind = SENT_BY_SERVERS.get(packet_type)
+    if kind is None:
+        raise AssertionError(f"a server does not send {packet_type.name}")
+    return kind.decode(body, version)
+
+
+SENT_BY_SERVERS: dict[
+    PacketType, type[Connack | Puback | Pubrec | Pubrel | Pubcomp | Suback | Unsuback | Disconnect]
+] = {
+    PacketType.CONNACK: Connack,
+    PacketType.PUBACK: Puback,
+    PacketType.PUBREC: Pubrec,
+    PacketType.PUBREL: Pubrel,
+    PacketType.PUBCOMP: Pubcomp,
+    PacketType.SUBACK: Suback,
+    PacketType.UNSUBACK: Unsuback,
+    PacketType.DISCONNECT: Disconnect,
+}
