@@ -165,6 +165,40 @@ def policies(app: App) -> None:
     assert iot.list_policies()["policies"] == []
 
 
+def groups(app: App) -> None:
+    iot = app.iot
+    certificate = iot.create_keys_and_certificate(setAsActive=True)["certificateArn"]
+    iot.create_thing(thingName="lamp")
+    iot.attach_thing_principal(thingName="lamp", principal=certificate)
+    house = iot.create_thing_group(thingGroupName="house")["thingGroupArn"]
+    iot.create_thing_group(thingGroupName="bath", parentGroupName="house")
+    iot.update_thing_group(thingGroupName="bath", thingGroupProperties={"thingGroupDescription": "wet"})
+    described = iot.describe_thing_group(thingGroupName="bath")
+    assert described["thingGroupProperties"]["thingGroupDescription"] == "wet"
+    assert described["thingGroupMetadata"]["rootToParentThingGroups"] == [{"groupName": "house", "groupArn": house}]
+    assert [one["groupName"] for one in iot.list_thing_groups(parentGroup="house")["thingGroups"]] == ["bath"]
+    iot.add_thing_to_thing_group(thingGroupName="house", thingName="lamp")
+    iot.remove_thing_from_thing_group(thingGroupArn=house, thingName="lamp")
+    iot.update_thing_groups_for_thing(thingName="lamp", thingGroupsToAdd=["bath"])
+    assert [one["groupName"] for one in iot.list_thing_groups_for_thing(thingName="lamp")["thingGroups"]] == ["bath"]
+    assert iot.list_things_in_thing_group(thingGroupName="house", recursive=True)["things"] == ["lamp"]
+    iot.create_policy(policyName="grouped", policyDocument=POLICY)
+    iot.attach_policy(policyName="grouped", target=house)
+    in_effect = iot.get_effective_policies(principal=certificate, thingName="lamp")["effectivePolicies"]
+    assert [one["policyName"] for one in in_effect] == ["grouped"]
+    topic = house.replace("thinggroup/house", "topic/a")
+    for client_id, decision in (("lamp", "ALLOWED"), ("other", "IMPLICIT_DENY")):
+        [result] = iot.test_authorization(
+            principal=certificate, clientId=client_id, authInfos=[{"actionType": "PUBLISH", "resources": [topic]}]
+        )["authResults"]
+        assert result["authDecision"] == decision
+    with pytest.raises(iot.exceptions.InvalidRequestException):
+        iot.delete_thing_group(thingGroupName="house")
+    for name in ("bath", "house"):
+        iot.delete_thing_group(thingGroupName=name)
+    assert iot.list_thing_groups()["thingGroups"] == []
+
+
 def rules(app: App) -> None:
     iot = app.iot
     republish = {"republish": {"topic": "c", "roleArn": ROLE}}
@@ -221,7 +255,47 @@ def functions(app: App) -> None:
     assert client.list_functions()["Functions"] == []
 
 
-STORIES = [things, certificates, attachments, policies, rules, shadows, functions]
+def authorizers(app: App) -> None:
+    iot = app.iot
+    code = archive(
+        "def handler(event, context):\n    return {'isAuthenticated': True, 'principalId': event['token']}\n"
+    )
+    function = app.functions.create_function(
+        FunctionName="door", Runtime="python3.11", Role=ROLE, Handler="handler.handler", Code={"ZipFile": code}
+    )["FunctionArn"]
+    iot.create_authorizer(
+        authorizerName="door", authorizerFunctionArn=function, tokenKeyName="token", signingDisabled=True
+    )
+    with pytest.raises(iot.exceptions.InvalidResponseException, match="no resource-based policy allows"):
+        iot.test_invoke_authorizer(authorizerName="door", token="me")
+    app.functions.add_permission(
+        FunctionName="door", StatementId="iot", Action="lambda:InvokeFunction", Principal="iot.amazonaws.com"
+    )
+    assert iot.test_invoke_authorizer(authorizerName="door", token="me")["principalId"] == "me"
+    iot.set_default_authorizer(authorizerName="door")
+    assert iot.describe_default_authorizer()["authorizerDescription"]["status"] == "ACTIVE"
+    iot.create_domain_configuration(
+        domainConfigurationName="d",
+        authorizerConfig={"defaultAuthorizerName": "door"},
+        authenticationType="CUSTOM_AUTH",
+    )
+    assert iot.describe_domain_configuration(domainConfigurationName="d")["domainName"] == "d.localhost"
+    iot.update_domain_configuration(
+        domainConfigurationName="d", domainConfigurationStatus="DISABLED", removeAuthorizerConfig=True
+    )
+    assert [one["domainConfigurationName"] for one in iot.list_domain_configurations()["domainConfigurations"]] == ["d"]
+    iot.delete_domain_configuration(domainConfigurationName="d")
+    iot.clear_default_authorizer()
+    with pytest.raises(iot.exceptions.DeleteConflictException):
+        iot.delete_authorizer(authorizerName="door")
+    iot.update_authorizer(authorizerName="door", status="INACTIVE")
+    assert iot.describe_authorizer(authorizerName="door")["authorizerDescription"]["authorizerFunctionArn"] == function
+    iot.delete_authorizer(authorizerName="door")
+    assert iot.list_authorizers()["authorizers"] == []
+    app.functions.delete_function(FunctionName="door")
+
+
+STORIES = [things, certificates, attachments, policies, groups, rules, shadows, functions, authorizers]
 
 
 async def test_every_implemented_operation_is_called_in_a_story(app: App) -> None:

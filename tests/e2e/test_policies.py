@@ -73,6 +73,27 @@ def test_a_new_default_version_binds_the_live_connection(
     assert "no statement" in denied(trace, lamp).reason
 
 
+def test_a_things_groups_bind_the_live_connection(
+    app: App, lamp: Credentials, connect: Connect, trace: TraceStream
+) -> None:
+    """A policy of the group above the one that the thing is put into."""
+    device = connect(lamp)
+    topic = f"device/{lamp.thing}/x"
+    parent, child, policy = (f"{lamp.thing}-{name}" for name in ("house", "room", "quiet"))
+    arn = app.iot.create_thing_group(thingGroupName=parent)["thingGroupArn"]
+    app.iot.create_thing_group(thingGroupName=child, parentGroupName=parent)
+    quiet = app.policy(("iot:Publish", "topic/device/*"))
+    quiet["Statement"][0]["Effect"] = "Deny"
+    app.iot.create_policy(policyName=policy, policyDocument=json.dumps(quiet))
+    app.iot.attach_policy(policyName=policy, target=arn)
+    device.publish(topic, {})
+    app.iot.add_thing_to_thing_group(thingGroupName=child, thingName=lamp.thing)
+    device.publish(topic, {}, wait=False)
+    assert f"statement 1 of policy '{policy}' denies iot:Publish" in denied(trace, lamp).reason
+    device.interruptions.take("the end of the connection")
+    app.iot.detach_policy(policyName=policy, target=arn)
+
+
 def test_a_wider_policy_is_felt_without_connecting_again(app: App, lamp: Credentials, connect: Connect) -> None:
     device = connect(lamp)
     everything = app.policy(("iot:*", "*"))

@@ -1,5 +1,7 @@
 """Both steps, apart from everything else; `test_pipeline` has them as clients see them."""
 
+from collections.abc import MutableMapping
+
 import msgspec
 import pytest
 from tests.gateway.toy import ARNS, KEY, REGION
@@ -10,12 +12,46 @@ from fogbank.awswire.sigv4 import presign, sign
 from fogbank.errors import Forbidden
 from fogbank.gateway.authentication import Authenticator
 from fogbank.gateway.exchange import AsgiMessage, Exchange
-from fogbank.ports import Identity
+from fogbank.ports import Arrival, Grant, HttpHead, Identity, Peer, PrincipalListener
 from fogbank.settings import AccessKey
 from fogbank.testing import FakeClock
 
 NO_KEYS: dict[str, AccessKey] = {}
 DEVICE = Identity("c" * 64, ARNS.iot("cert", "c" * 64), active=True)
+
+
+class Desk:
+    """Lets in who brings a token that it knows, and says what else it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[Arrival, HttpHead, MutableMapping[str, Peer] | None]] = []
+
+    async def https(
+        self, arrival: Arrival, request: HttpHead, kept: MutableMapping[str, Peer] | None = None
+    ) -> Peer | None:
+        self.asked.append((arrival, request, kept))
+        token = request.headers.get("authorization", "")
+        if token == "Bearer bad":
+            raise Forbidden("not you")
+        if token != "Bearer good":
+            return None
+        return Peer(identity=Identity("sensor7", "arn:authorizer", active=True), principals=Principals())
+
+
+class Principals:
+    """Someone else's rights."""
+
+    async def identify(self, certificate: bytes) -> Identity:
+        raise NotImplementedError
+
+    async def recheck(self, identity: Identity) -> Identity:
+        raise NotImplementedError
+
+    async def grant(self, identity: Identity, client_id: str | None) -> Grant:
+        raise NotImplementedError
+
+    def watch(self, listener: PrincipalListener) -> None:
+        raise NotImplementedError
 
 
 async def no_body() -> AsgiMessage:
@@ -29,7 +65,7 @@ def exchange(request: Request, identity: Identity | None = None) -> Exchange:
         "query_string": request.query.encode(),
         "headers": [(name.encode(), value.encode()) for name, value in request.headers.items()],
         "client": ("192.0.2.1", 5),
-        "state": {"fogbank.identity": identity},
+        "state": {"fogbank.arrival": Arrival(ip="192.0.2.1", identity=identity)},
     }
     one = Exchange(scope, no_body)
     one.request = msgspec.structs.replace(one.request, body=request.body)
@@ -132,3 +168,56 @@ async def test_nobody(fake_clock: FakeClock) -> None:
     authenticator = Authenticator(ARNS, fake_clock, {KEY.id: KEY}.get, None)
     with pytest.raises(MissingAuthenticationToken):
         await authenticator.claim(exchange(Request("GET", "/")))
+
+
+class TestAuthorizers:
+    async def test_one_says_who_it_is(self, fake_clock: FakeClock) -> None:
+        desk = Desk()
+        authenticator = Authenticator(ARNS, fake_clock, NO_KEYS.get, None, desk)
+        one = exchange(Request("POST", "/topics/a", "qos=1", {"authorization": "Bearer good"}), DEVICE)
+        arrival, kept = Arrival(ip="192.0.2.1", server_name="name"), dict[str, Peer]()
+        one.scope["state"] |= {"fogbank.arrival": arrival, "fogbank.kept": kept}
+        await authenticator.claim(one)
+        await authenticator.authenticate(one)
+        caller = one.caller
+        assert (caller.principal, caller.arn, caller.source_ip) == ("sensor7", "arn:authorizer", "192.0.2.1")
+        assert caller.device is not None
+        assert caller.device.id == "sensor7"
+        assert isinstance(caller.principals, Principals)
+        assert caller.server_name == "name"
+        [(asked, head, passed)] = desk.asked
+        assert asked is arrival
+        assert passed is kept
+        assert (head.method, head.path, head.query) == ("POST", "/topics/a", "qos=1")
+        assert head.headers == {"authorization": "Bearer good"}
+
+    async def test_who_it_refuses_has_no_other_way(self, fake_clock: FakeClock) -> None:
+        authenticator = Authenticator(ARNS, fake_clock, {KEY.id: KEY}.get, None, Desk())
+        with pytest.raises(Forbidden, match="not you"):
+            await authenticator.claim(
+                exchange(Request("POST", "/topics/a", "", {"authorization": "Bearer bad"}), DEVICE)
+            )
+
+    async def test_what_it_leaves_to_others(self, fake_clock: FakeClock) -> None:
+        desk = Desk()
+        authenticator = Authenticator(ARNS, fake_clock, {KEY.id: KEY}.get, None, desk)
+        one = exchange(signed(fake_clock))
+        await authenticator.claim(one)
+        await authenticator.authenticate(one)
+        assert (one.caller.principal, one.caller.principals) == (KEY.id, None)
+        one = exchange(Request("GET", "/"), DEVICE)
+        await authenticator.claim(one)
+        assert (one.caller.device, one.caller.principals) == (DEVICE, None)
+        assert [(arrival.ip, arrival.identity) for arrival, _, _ in desk.asked] == [
+            ("192.0.2.1", None),
+            ("192.0.2.1", DEVICE),
+        ]
+        with pytest.raises(MissingAuthenticationToken):
+            await authenticator.claim(exchange(Request("GET", "/")))
+
+    async def test_the_name_that_a_device_asked_for_is_known(self, fake_clock: FakeClock) -> None:
+        authenticator = Authenticator(ARNS, fake_clock, NO_KEYS.get, None)
+        one = exchange(Request("GET", "/"), DEVICE)
+        one.scope["state"]["fogbank.arrival"] = Arrival(server_name="name", identity=DEVICE)
+        await authenticator.claim(one)
+        assert one.caller.server_name == "name"

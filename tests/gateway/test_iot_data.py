@@ -28,7 +28,8 @@ from fogbank.testing import FakeClock
 from fogbank.trace import Trace, TraceEvent
 
 APP = Caller("AKIAEXAMPLE", "arn:aws:iam::123456789012:root", "127.0.0.1")
-DEVICE = Caller("c" * 64, "arn:cert", "10.0.0.9", Identity("c" * 64, "arn:cert", True))
+CERTIFICATE = Identity("c" * 64, f"arn:aws:iot:eu-north-1:1:cert/{'c' * 64}", True)
+DEVICE = Caller(CERTIFICATE.id, CERTIFICATE.arn, "10.0.0.9", CERTIFICATE)
 POLICY = """{"Version": "2012-10-17", "Statement": [
     {"Effect": "Allow", "Action": "iot:*Shadow*", "Resource": "arn:aws:iot:eu-north-1:1:thing/lamp"},
     {"Effect": "Allow", "Action": "iot:UpdateThingShadow", "Resource": "arn:aws:iot:eu-north-1:1:thing/lamp/night"},
@@ -161,6 +162,31 @@ class TestDevices:
         elsewhere = msgspec.structs.replace(DEVICE, source_ip="10.0.0.8")
         with pytest.raises(Forbidden, match=r"aws:SourceIp is '10\.0\.0\.8'"):
             await platform.call("Publish", {"topic": "lamp/data"}, elsewhere)
+
+    async def test_rights_that_came_with_the_caller(self, platform: Platform) -> None:
+        class Authorizer(Principals):
+            async def grant(self, identity: Identity, client_id: str | None) -> Grant:
+                return Grant((PolicyDocument("given", POLICY.replace("lamp/*", "door/*") % identity.id),))
+
+        caller = msgspec.structs.replace(DEVICE, principals=Authorizer())
+        await platform.call("Publish", {"topic": "door/data"}, caller)
+        with pytest.raises(Forbidden, match="no statement of policy 'given' allows"):
+            await platform.call("Publish", {"topic": "lamp/data"}, caller)
+
+    async def test_the_name_that_was_asked_for_counts(self, platform: Platform) -> None:
+        policy = (
+            '{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*", '
+            '"Condition": {"StringEquals": {"iot:DomainName": "name"}}}}'
+        )
+
+        class Authorizer(Principals):
+            async def grant(self, identity: Identity, client_id: str | None) -> Grant:
+                return Grant((PolicyDocument("given", policy),))
+
+        caller = msgspec.structs.replace(DEVICE, principals=Authorizer(), server_name="name")
+        await platform.call("Publish", {"topic": "a"}, caller)
+        with pytest.raises(Forbidden):
+            await platform.call("Publish", {"topic": "a"}, msgspec.structs.replace(caller, server_name=None))
 
     async def test_account_keys_are_no_devices(self) -> None:
         decision: Decision = await by_policies(Principals())(APP, "iot:Publish", "arn")

@@ -14,7 +14,7 @@ from fogbank.clock import SystemClock
 from fogbank.errors import InvalidParameterValue, ResourceAlreadyExists, ResourceNotFound, Throttling
 from fogbank.gateway.call import Call, Members, operation
 from fogbank.gateway.pipeline import Gateway
-from fogbank.ports import Identity
+from fogbank.ports import Arrival, Identity
 from fogbank.settings import AccessKey
 from fogbank.trace import Trace
 from fogbank.transport.http import HttpServer
@@ -148,7 +148,7 @@ def with_identity(make: Callable[[], asyncio.Protocol], identity: Identity | Non
                 return getattr(transport, name)
 
             def get_extra_info(self, name: str, default: Any = None) -> Any:
-                return identity if name == "fogbank.identity" else extra_info(name, default)
+                return Arrival(identity=identity) if name == "fogbank.arrival" else extra_info(name, default)
 
         connection_made(Knowing())  # type: ignore[arg-type]
 

@@ -37,13 +37,16 @@ class Authorize(Protocol):
 
 
 def by_policies(principals: PrincipalStore) -> Authorize:
-    """Decide by the policies of the device's certificate; over HTTP it stands for no thing (iot-policy-variables)."""
+    """Decide by the policies of the device, those of certificates being known to `principals`.
+
+    Over HTTP a device stands for no thing (iot-policy-variables).
+    """
 
     async def authorize(caller: Caller, action: str, resource: str) -> Decision:
         if caller.device is None:
             return Decision(False, f"{caller.principal} is not a device")
-        grant = await principals.grant(caller.device, None)
-        variables = connection_variables(caller.device, source_ip=caller.source_ip)
+        grant = await (caller.principals or principals).grant(caller.device, None)
+        variables = connection_variables(caller.device, source_ip=caller.source_ip, domain_name=caller.server_name)
         return PolicySet.compile(grant.policies).bind(variables).decide(action, resource)
 
     return authorize
