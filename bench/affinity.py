@@ -14,13 +14,13 @@ import msgspec
 class Cores(msgspec.Struct, frozen=True):
     """Where the two parties run."""
 
-    broker: int
+    broker: tuple[int, ...]
     generator: int
 
     @property
     def shared(self) -> bool:
-        """The machine has only one core to give."""
-        return self.broker == self.generator
+        """The broker and the generator take each other's time."""
+        return self.generator in self.broker
 
 
 def choose(allowed: Collection[int], siblings: Mapping[int, Collection[int]]) -> Cores:
@@ -29,7 +29,7 @@ def choose(allowed: Collection[int], siblings: Mapping[int, Collection[int]]) ->
     broker = descending[0]
     others = descending[1:]
     apart = [core for core in others if core not in siblings.get(broker, ())]
-    return Cores(broker=broker, generator=(apart or others or [broker])[0])
+    return Cores(broker=(broker,), generator=(apart or others or [broker])[0])
 
 
 def parse_cpu_list(text: str) -> set[int]:
@@ -53,21 +53,21 @@ def machine_cores() -> Cores:
 
 
 def given_cores(text: str) -> Cores:
-    """`BROKER,GENERATOR` as a person wrote it. Raises ValueError where that is not two of the cores at hand."""
-    broker, generator = map(int, text.split(","))
-    if not {broker, generator} <= os.sched_getaffinity(0):
-        raise ValueError(f"of cores {broker} and {generator} one is not at hand")
-    return Cores(broker=broker, generator=generator)
+    """`BROKER,...,GENERATOR` as a person wrote it. Raises ValueError where those are not two or more cores at hand."""
+    *broker, generator = map(int, text.split(","))
+    if not broker or not {*broker, generator} <= os.sched_getaffinity(0):
+        raise ValueError("not two or more of the cores at hand")
+    return Cores(broker=tuple(broker), generator=generator)
 
 
 @contextlib.contextmanager
-def pinned(core: int | None) -> Iterator[None]:
-    """Processes started inside inherit this core; None leaves them all. It is taskset without needing taskset."""
-    if core is None:
+def pinned(cores: Collection[int] | None) -> Iterator[None]:
+    """Processes started inside inherit these cores; None leaves them all. It is taskset without needing taskset."""
+    if cores is None:
         yield
         return
     before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {core})
+    os.sched_setaffinity(0, cores)
     try:
         yield
     finally:

@@ -5,31 +5,42 @@ import os
 import platform
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 
-from bench import brokers, footprint
+from bench import brokers, footprint, memory, offline
 from bench.affinity import Cores
-from bench.brokers import Broker
-from bench.driver import RunError, build_generator, drive
-from bench.footprint import Footprint
+from bench.broker import Broker, Endpoint, Setup, Starter
+from bench.driver import RunError, build_generator, drive, has_openssl
+from bench.figure import Figure
 from bench.report import Report, Result, Run, conclude
 from bench.scenario import Scenario
+
+TRIALS = ("memory", "tls-memory", "offline", "footprint")
+"""What is measured otherwise than by traffic."""
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """What the command line asks for."""
 
     scenarios: list[Scenario]
-    with_footprint: bool
+    trials: list[str]
     contestants: list[str]
     command: list[str]
     seconds: float
     warm_up: float
     repeat: int
+    connections: int
+    """Idle ones, whose memory is measured."""
+    count: int
+    """Messages for an offline session."""
     cores: Cores
+
+    def starters(self) -> dict[str, Starter]:
+        """How each contestant is started."""
+        return {name: brokers.starter(name, self.command) for name in self.contestants}
 
 
 def progress(text: str) -> None:
@@ -37,66 +48,55 @@ def progress(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def contestants(names: Sequence[str]) -> list[str]:
-    """The named brokers, without Mosquitto where it is not installed."""
-    if "mosquitto" in names and brokers.mosquitto_path() is None:
-        progress("mosquitto is not installed (Debian: apt install mosquitto): no ratios, the others run alone")
-        return [name for name in names if name != "mosquitto"]
-    return list(names)
+def possible(plan: Plan) -> tuple[Plan, list[str]]:
+    """The plan without what this machine lacks, and what that is."""
+    lacking = [why for name in plan.contestants if (why := brokers.missing(name)) is not None]
+    contestants = [name for name in plan.contestants if brokers.missing(name) is None]
+    scenarios = plan.scenarios
+    if not has_openssl() and any(scenario.tls for scenario in scenarios):
+        scenarios = [scenario for scenario in scenarios if not scenario.tls]
+        lacking.append("no traffic over TLS, for OpenSSL's headers are not installed (Debian: libssl-dev)")
+    return msgspec.structs.replace(plan, contestants=contestants, scenarios=scenarios), lacking
 
 
 @contextlib.contextmanager
 def started(plan: Plan, directory: Path) -> Iterator[list[Broker]]:
-    """All contestants, running side by side on the same core: the one not being driven only sleeps."""
+    """All contestants, running side by side on the same cores: the ones not being driven only sleep."""
+    setup = Setup(tls=any(scenario.tls for scenario in plan.scenarios))
     with contextlib.ExitStack() as stack:
         running = []
-        for name in plan.contestants:
+        for name, starter in plan.starters().items():
             progress(f"starting {name}")
-            running.append(stack.enter_context(_start(name, plan, directory / name)))
+            running.append(stack.enter_context(starter(directory / name, plan.cores.broker, setup)))
         yield running
 
 
-def _start(name: str, plan: Plan, directory: Path) -> contextlib.AbstractContextManager[Broker]:
-    core = plan.cores.broker
-    if name == "fogbank":
-        return brokers.fogbank(directory, plan.command, core)
-    if name == "mosquitto":
-        return brokers.mosquitto(directory, brokers.mosquitto_path() or name, core)
-    return brokers.reflector(directory, core)
-
-
-def take_turn(generator: Path, scenario: Scenario, broker: Broker, plan: Plan) -> Run:
+def take_turn(generator: Path, scenario: Scenario, name: str, endpoint: Endpoint, plan: Plan) -> Run:
     """One run; a failure is a result too, and the others go on."""
     try:
         outcome = drive(
-            generator,
-            scenario,
-            host=broker.host,
-            port=broker.port,
-            pid=broker.pid,
-            core=plan.cores.generator,
-            seconds=plan.seconds,
-            warm_up=plan.warm_up,
+            generator, scenario, endpoint, core=plan.cores.generator, seconds=plan.seconds, warm_up=plan.warm_up
         )
     except RunError as error:
-        return Run(broker=broker.name, outcome=None, error=str(error))
-    return Run(broker=broker.name, outcome=outcome)
+        return Run(broker=name, outcome=None, error=str(error))
+    return Run(broker=name, outcome=outcome)
 
 
 def measure(generator: Path, running: Sequence[Broker], plan: Plan) -> Iterator[Result]:
     """Every scenario: the brokers alternate, so that a slow minute of the machine hits all of them."""
-    total = len(plan.scenarios) * plan.repeat * len(running)
-    done = 0
-    for scenario in plan.scenarios:
+    for number, scenario in enumerate(plan.scenarios, 1):
         runs = []
         for _ in range(plan.repeat):
             for broker in running:
-                run = take_turn(generator, scenario, broker, plan)
+                endpoint = broker.endpoint(tls=scenario.tls)
+                if endpoint is None:
+                    continue
+                run = take_turn(generator, scenario, broker.name, endpoint, plan)
                 runs.append(run)
-                done += 1
-                said = f"{run.outcome.rate:12,.0f} msg/s" if run.outcome else f"failed: {run.error}"
-                progress(f"[{done:2}/{total}] {scenario.name:13} {broker.name:10} {said}")
-        yield conclude(scenario, runs)
+                said = f"{run.outcome.rate:12,.0f} /s" if run.outcome else f"failed: {run.error}"
+                progress(f"[{number:2}/{len(plan.scenarios)}] {scenario.name:20} {broker.name:10} {said}")
+        if runs:
+            yield conclude(scenario, runs)
 
 
 def machine() -> str:
@@ -111,15 +111,24 @@ def machine() -> str:
 
 def carry_out(plan: Plan) -> Report:
     """The whole benchmark, in a directory that is gone afterwards."""
+    load = os.getloadavg()[0]
+    plan, lacking = possible(plan)
+    for line in lacking:
+        progress(f"skipped: {line}")
     generator = build_generator()
     with tempfile.TemporaryDirectory(prefix="fogbank-bench-") as temporary:
         directory = Path(temporary)
-        weight = _weigh(plan, directory) if plan.with_footprint else None
         results, versions = [], {}
         if plan.scenarios:
             with started(plan, directory) as running:
                 versions = {broker.name: broker.version for broker in running}
                 results = list(measure(generator, running, plan))
+        figures = [figure for result in results for figure in result.figures()]
+        for trial in plan.trials:
+            progress(f"measuring {trial}")
+            place = directory / f"trial-{trial}"
+            place.mkdir()
+            figures += _try(trial, generator, place, plan)
     return Report(
         machine=machine(),
         cores=plan.cores,
@@ -127,12 +136,21 @@ def carry_out(plan: Plan) -> Report:
         seconds=plan.seconds,
         repeat=plan.repeat,
         results=results,
-        footprint=weight,
+        figures=figures,
+        load=load,
+        skipped=lacking,
     )
 
 
-def _weigh(plan: Plan, directory: Path) -> Footprint:
-    progress("start-up time and idle memory")
-    place = directory / "footprint"
-    place.mkdir()
-    return footprint.measure(place, plan.command)
+def _try(trial: str, generator: Path, directory: Path, plan: Plan) -> list[Figure]:
+    """Each broker alone, started for the purpose. The reflector has nothing to show here."""
+    starters: Mapping[str, Starter] = {
+        name: starter for name, starter in plan.starters().items() if name != "reflector"
+    }
+    if trial == "offline":
+        return offline.measure(generator, directory, starters, plan.cores, count=plan.count, repeat=plan.repeat)
+    if trial == "footprint":
+        return footprint.measure(directory, starters, plan.repeat)
+    return memory.measure(
+        directory, starters, plan.cores.broker, tls=trial == "tls-memory", connections=plan.connections
+    )

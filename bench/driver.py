@@ -1,5 +1,6 @@
 """The load generator as Python sees it: compiled where out of date, run once per measurement, its JSON understood."""
 
+import functools
 import subprocess
 import tempfile
 from pathlib import Path
@@ -7,6 +8,8 @@ from pathlib import Path
 import msgspec
 
 from bench.affinity import pinned
+from bench.broker import Endpoint
+from bench.process import LOOPBACK
 from bench.scenario import Scenario
 
 HERE = Path(__file__).parent
@@ -16,7 +19,8 @@ REFLECTOR_SOURCES = HERE / "reflector"
 
 COMPILE = ("gcc", "-std=gnu11", "-O2", "-Wall", "-Wextra", "-Wshadow")
 LONGEST_DRAIN = 60
-"""Seconds; the generator's own bound."""
+LONGEST_QOS_0_DRAIN = 10
+"""Seconds; the generator's own bounds."""
 CONNECTING = 30
 """Seconds allowed for all handshakes."""
 
@@ -53,6 +57,9 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     out_of_order: int
     corrupt: int
     drain_seconds: float
+    delay_p50: float = 0.0
+    """Seconds from when a message was due to its arrival; where there was a schedule."""
+    delay_p99: float = 0.0
 
     @property
     def rate(self) -> float:
@@ -97,12 +104,23 @@ def _compile(target: Path, sources: list[Path], watched: list[Path]) -> Path:
 
 
 def _run_gcc(target: Path, sources: list[Path]) -> None:
+    tls = ("-DWITH_TLS", "-lssl", "-lcrypto") if has_openssl() else ()
     try:
-        subprocess.run([*COMPILE, "-o", str(target), *map(str, sources)], check=True)
+        subprocess.run([*COMPILE, "-o", str(target), *map(str, sources), *tls], check=True)
     except FileNotFoundError:
         raise RunError("the load generator is written in C: install gcc") from None
     except subprocess.CalledProcessError:
         raise RunError(f"gcc could not build {target.name}; its messages are above") from None
+
+
+@functools.cache
+def has_openssl() -> bool:
+    """Whether OpenSSL's headers are there, without which the generator knows no TLS."""
+    probe = ("gcc", "-E", "-include", "openssl/ssl.h", "-x", "c", "/dev/null")
+    try:
+        return subprocess.run(probe, capture_output=True, check=False).returncode == 0
+    except FileNotFoundError:
+        return False
 
 
 def _everything() -> list[Path]:
@@ -123,6 +141,7 @@ def build_reflector(target: Path = BUILD / "reflector") -> Path:
 def arguments(scenario: Scenario) -> list[str]:
     """The scenario in the generator's options."""
     return [
+        *("--mode", scenario.mode.value, "--count", str(scenario.count), "--rate", str(scenario.rate)),
         *("--topology", scenario.topology.value),
         *("--publishers", str(scenario.publishers)),
         *("--subscribers", str(scenario.subscribers)),
@@ -132,26 +151,32 @@ def arguments(scenario: Scenario) -> list[str]:
     ]
 
 
+def _certificates(endpoint: Endpoint) -> list[str]:
+    client = endpoint.client
+    if client is None:
+        return []
+    return ["--ca", str(client.ca), "--certificate", str(client.certificate), "--key", str(client.key)]
+
+
 def drive(
     generator: Path,
     scenario: Scenario,
+    endpoint: Endpoint,
     *,
-    host: str,
-    port: int,
-    pid: int = 0,
     core: int | None,
     seconds: float,
     warm_up: float,
     patience: float = 5.0,
 ) -> Outcome:
-    """Run the scenario once. `pid`: whose CPU time is the broker's. Raises RunError where it cannot be finished."""
+    """Run the scenario once against a broker's endpoint. Raises RunError where it cannot be finished."""
     command = [
-        *(str(generator), "--host", host, "--port", str(port), "--pid", str(pid)),
+        *(str(generator), "--host", LOOPBACK, "--port", str(endpoint.port), "--pid", str(endpoint.pid)),
         *("--seconds", str(seconds), "--warm-up", str(warm_up), "--patience", str(patience)),
         *arguments(scenario),
+        *_certificates(endpoint),
     ]
     try:
-        with pinned(core):
+        with pinned(None if core is None else {core}):
             process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         with process:
             out, err = _communicate(process, timeout=CONNECTING + warm_up + seconds + LONGEST_DRAIN)

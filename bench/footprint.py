@@ -1,57 +1,52 @@
-"""What Fogbank costs before it does anything: the time until every listener accepts, and the memory it then holds."""
+"""What a broker costs before it does anything: the time until it accepts, and the memory it then holds."""
 
-import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
-import msgspec
+from bench.broker import Setup, Starter
+from bench.figure import Aim, Bound, Figure, Tally
+from bench.process import BrokerError
 
-from bench.brokers import fogbank
-
-START_UP_AIM = 1.0
-"""Seconds, on a warm disk."""
-RSS_AIM = 80.0
+START_UP_AIM = Aim(Bound.MOST, 1000.0, None)
+"""Milliseconds, on a warm disk."""
+RSS_AIM = Aim(Bound.MOST, 80.0, None)
 """MB (10^6 bytes), the whole process tree."""
 
 SETTLING = 0.5
 """Seconds between ready and the look at its memory: what it defers until after the start counts too."""
 
 
-class Footprint(msgspec.Struct, frozen=True, kw_only=True):
-    """Medians over several starts."""
-
-    first_start_seconds: float
-    """With an empty data directory: it makes its authority and keys."""
-    start_seconds: float
-    """With the data directory of an earlier start."""
-    idle_rss_megabytes: float
-
-
-def measure(directory: Path, command: Sequence[str], starts: int = 5) -> Footprint:
-    """Start Fogbank `starts` times afresh and again on the same data, after one start that warms the disk's cache.
+def measure(directory: Path, starters: Mapping[str, Starter], starts: int = 5) -> list[Figure]:
+    """Start each broker `starts` times afresh and again on the same data, after one start that warms the disk's cache.
 
     No core is chosen for it: this is what a user sees.
     """
-    _start(directory / "warm-up", command)
-    first, again = [], []
-    for turn in range(starts):
-        place = directory / f"start-{turn}"
-        first.append(_start(place, command))
-        again.append(_start(place, command))
-    return Footprint(
-        first_start_seconds=statistics.median(seconds for seconds, _ in first),
-        start_seconds=statistics.median(seconds for seconds, _ in again),
-        idle_rss_megabytes=statistics.median(rss for _, rss in first + again),
-    )
+    tally = Tally()
+    for name, starter in starters.items():
+        try:
+            _start(directory / f"{name}-warm-up", starter)
+            for turn in range(starts):
+                place = directory / f"{name}-{turn}"
+                for figure in ("first", "again"):
+                    seconds, megabytes = _start(place, starter)
+                    tally.add(figure, name, seconds * 1e3)
+                    tally.add("rss", name, megabytes)
+        except BrokerError as error:
+            tally.fail(name, str(error))
+    return [
+        tally.figure("again", "start to ready", "ms", START_UP_AIM),
+        tally.figure("first", "first start, empty data directory", "ms", START_UP_AIM),
+        tally.figure("rss", "idle RSS", "MB", RSS_AIM),
+    ]
 
 
-def _start(directory: Path, command: Sequence[str]) -> tuple[float, float]:
+def _start(directory: Path, starter: Starter) -> tuple[float, float]:
     begin = time.monotonic()
-    with fogbank(directory, command, core=None) as broker:
+    with starter(directory, None, Setup()) as broker:
         seconds = time.monotonic() - begin
         time.sleep(SETTLING)
-        return seconds, tree_rss(broker.pid) / 1e6
+        return seconds, tree_rss(broker.plain.pid) / 1e6
 
 
 def tree_rss(root: int, proc: Path = Path("/proc")) -> int:

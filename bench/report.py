@@ -1,17 +1,14 @@
 """From single runs to the figures that count: medians, spreads, ratios beside their aims, and what went wrong."""
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
 from bench.affinity import Cores
-from bench.driver import Outcome
-from bench.footprint import Footprint
+from bench.driver import LONGEST_QOS_0_DRAIN, Outcome
+from bench.figure import OURS, PEER, Aim, Figure, Spread, spread
 from bench.scenario import Scenario
-
-OURS = "fogbank"
-PEER = "mosquitto"
 
 GENERATOR_BOUND = 0.95
 """Share of its core from which on the generator may have been what was measured."""
@@ -26,14 +23,6 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     outcome: Outcome | None
     error: str | None = None
     """Why there is no outcome."""
-
-
-class Spread(msgspec.Struct, frozen=True):
-    """The runs of one broker at one scenario, at a glance."""
-
-    low: float
-    median: float
-    high: float
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,6 +40,8 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     missing_share: float | None
     """Of all expected deliveries over all runs; lawful at QoS 0."""
     duplicated: int
+    late: bool
+    """Whether a run ended while messages still arrived."""
     failures: list[str]
 
     @property
@@ -64,16 +55,33 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
 
     scenario: Scenario
     standings: list[Standing]
-    ratio: float | None
-    """Median rate, ours by the peer's; None where one of them is not there or failed."""
     cpu_ratio: float | None
     """The peer's CPU time per message by ours: how much further the same core goes."""
     runs: list[Run]
 
-    @property
-    def met(self) -> bool | None:
-        """Whether the ratio reaches its aim; None where there is none."""
-        return None if self.ratio is None else self.ratio >= self.scenario.aim
+    def figures(self) -> list[Figure]:
+        """The rate; on a schedule, where the rate is given, how long messages took."""
+        scenario = self.scenario
+        if not scenario.rate:
+            return [self._figure("", "/s", lambda outcome: outcome.rate, scenario.aim)]
+        return [
+            self._figure(" p50", "ms", lambda outcome: outcome.delay_p50 * 1e3, None),
+            self._figure(" p99", "ms", lambda outcome: outcome.delay_p99 * 1e3, scenario.aim),
+        ]
+
+    def _figure(self, suffix: str, unit: str, of: Callable[[Outcome], float], aim: Aim | None) -> Figure:
+        values: dict[str, list[float]] = {}
+        for run in self.runs:
+            if run.outcome is not None and run.outcome.delivered:
+                values.setdefault(run.broker, []).append(of(run.outcome))
+        return Figure(
+            name=self.scenario.name + suffix.replace(" ", "-"),
+            title=self.scenario.title + suffix,
+            unit=unit,
+            values={broker: spread(each) for broker, each in values.items()},
+            aim=aim,
+            failures={standing.broker: standing.failures for standing in self.standings if standing.failures},
+        )
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,17 +94,18 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float
     repeat: int
     results: list[Result]
-    footprint: Footprint | None
+    """The traffic, run by run."""
+    figures: list[Figure]
+    """Every figure beside what is asked of it."""
+    load: float = 0.0
+    """Processes that ran or wanted to when it began: the load average of a minute."""
+    skipped: list[str] = []
+    """What was not measured, and why."""
 
     @property
     def failed(self) -> bool:
         """A run did not finish or broke a promise; how fast it was plays no part."""
-        return any(standing.failures for result in self.results for standing in result.standings)
-
-
-def spread(values: Sequence[float]) -> Spread:
-    """Of at least one value."""
-    return Spread(low=min(values), median=statistics.median(values), high=max(values))
+        return any(figure.failures for figure in self.figures)
 
 
 def stand(scenario: Scenario, broker: str, runs: Sequence[Run]) -> Standing:
@@ -109,7 +118,7 @@ def stand(scenario: Scenario, broker: str, runs: Sequence[Run]) -> Standing:
     if not delivering:
         unknown = ("rate", "cpu_user", "cpu_system", "broker_share", "generator_share", "missing_share")
         nothing: dict[str, None] = dict.fromkeys(unknown)
-        return Standing(broker=broker, duplicated=0, failures=failures, **nothing)
+        return Standing(broker=broker, duplicated=0, late=False, failures=failures, **nothing)
     return Standing(
         broker=broker,
         rate=spread([outcome.rate for outcome in delivering]),
@@ -117,8 +126,9 @@ def stand(scenario: Scenario, broker: str, runs: Sequence[Run]) -> Standing:
         cpu_system=statistics.median(outcome.broker_cpu.system / outcome.delivered * 1e6 for outcome in delivering),
         broker_share=statistics.median(outcome.broker_share for outcome in delivering),
         generator_share=statistics.median(outcome.generator_share for outcome in delivering),
-        missing_share=sum(outcome.missing for outcome in outcomes) / sum(outcome.expected for outcome in outcomes),
+        missing_share=sum(outcome.missing for outcome in outcomes) / max(1, sum(each.expected for each in outcomes)),
         duplicated=sum(outcome.duplicated for outcome in outcomes),
+        late=any(outcome.missing and outcome.drain_seconds >= LONGEST_QOS_0_DRAIN for outcome in outcomes),
         failures=failures,
     )
 
@@ -128,12 +138,7 @@ def conclude(scenario: Scenario, runs: Sequence[Run]) -> Result:
     names = list(dict.fromkeys(run.broker for run in runs))
     standings = {name: stand(scenario, name, [run for run in runs if run.broker == name]) for name in names}
     ours, peer = standings.get(OURS), standings.get(PEER)
-    ratio = cpu_ratio = None
-    if ours is not None and peer is not None and not ours.failures and not peer.failures:
-        if ours.rate is not None and peer.rate is not None:
-            ratio = ours.rate.median / peer.rate.median
-        if ours.cpu and peer.cpu:
-            cpu_ratio = peer.cpu / ours.cpu
-    return Result(
-        scenario=scenario, standings=list(standings.values()), ratio=ratio, cpu_ratio=cpu_ratio, runs=list(runs)
-    )
+    cpu_ratio = None
+    if ours is not None and peer is not None and not ours.failures and not peer.failures and ours.cpu and peer.cpu:
+        cpu_ratio = peer.cpu / ours.cpu
+    return Result(scenario=scenario, standings=list(standings.values()), cpu_ratio=cpu_ratio, runs=list(runs))

@@ -1,9 +1,11 @@
-"""What is measured: shapes of traffic, each with the lead over Mosquitto that Fogbank aims for."""
+"""What is measured by traffic: its shapes, each with what is asked of Fogbank."""
 
 import enum
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import msgspec
+
+from bench.figure import Aim, Bound
 
 
 class Topology(enum.Enum):
@@ -17,88 +19,115 @@ class Topology(enum.Enum):
     """Every publisher, each on a topic of its own, to one subscriber of `bench/+`."""
 
 
+class Mode(enum.Enum):
+    """What the generator does; the values are its own words."""
+
+    TRAFFIC = "traffic"
+    HANDSHAKES = "handshakes"
+    STORE = "store"
+    DRAIN = "drain"
+
+
 class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     """One shape of traffic at one quality of service."""
 
     name: str
     title: str
-    topology: Topology
-    publishers: int
-    subscribers: int
-    qos: int
-    window: int
+    mode: Mode = Mode.TRAFFIC
+    topology: Topology = Topology.FAN_IN
+    publishers: int = 1
+    subscribers: int = 1
+    qos: int = 0
+    window: int = 0
     """Messages outstanding per publisher. 0: as fast as the socket takes them, which only QoS 0 allows."""
     payload: int = 64
     """Bytes."""
-    aim: float
-    """Delivered messages per second, as a multiple of Mosquitto's."""
+    tls: bool = False
+    rate: int = 0
+    """Messages per second on a schedule, of all publishers together; 0: as fast as the above allows."""
+    count: int = 0
+    """Messages in all; 0: for as long as it is measured."""
+    aim: Aim | None = None
 
 
 SATURATING_WINDOW = 1000
 """Enough to keep a broker busy while acknowledgements travel; with 100 the round trip itself becomes the limit."""
 
-SCENARIOS: tuple[Scenario, ...] = (
-    Scenario(
-        name="streams-qos0",
-        title="2 -> 2 streams, QoS 0",
-        topology=Topology.PAIRS,
-        publishers=2,
-        subscribers=2,
-        qos=0,
-        window=0,
-        aim=6.0,
-    ),
-    Scenario(
-        name="streams-qos1",
-        title="2 -> 2 streams, QoS 1",
-        topology=Topology.PAIRS,
-        publishers=2,
-        subscribers=2,
-        qos=1,
-        window=SATURATING_WINDOW,
-        aim=8.0,
-    ),
-    Scenario(
-        name="fanout-qos0",
-        title="1 -> 10 fan-out, QoS 0",
-        topology=Topology.FAN_OUT,
-        publishers=1,
-        subscribers=10,
-        qos=0,
-        window=0,
-        aim=20.0,
-    ),
-    Scenario(
-        name="fanout-qos1",
-        title="1 -> 10 fan-out, QoS 1",
-        topology=Topology.FAN_OUT,
-        publishers=1,
-        subscribers=10,
-        qos=1,
-        window=SATURATING_WINDOW,
-        aim=20.0,
-    ),
-    Scenario(
-        name="single-qos0",
-        title="500 -> 1 singly, QoS 0",
-        topology=Topology.FAN_IN,
-        publishers=500,
-        subscribers=1,
-        qos=0,
-        window=1,
-        aim=1.5,
-    ),
-    Scenario(
-        name="single-qos1",
-        title="500 -> 1 singly, QoS 1",
-        topology=Topology.FAN_IN,
-        publishers=500,
-        subscribers=1,
-        qos=1,
-        window=1,
-        aim=1.2,
-    ),
-)
+
+def _at_least(amount: float, of: str = "mosquitto") -> Aim:
+    return Aim(Bound.LEAST, amount, of)
+
+
+def _streams() -> Iterator[Scenario]:
+    for qos, aim in ((0, _at_least(1, "nats")), (1, _at_least(10))):
+        yield Scenario(
+            name=f"streams-qos{qos}",
+            title=f"2 -> 2 streams, QoS {qos}",
+            topology=Topology.PAIRS,
+            publishers=2,
+            subscribers=2,
+            qos=qos,
+            window=SATURATING_WINDOW if qos else 0,
+            aim=aim,
+        )
+
+
+def _fan_out() -> Iterator[Scenario]:
+    for subscribers in (10, 200):
+        for qos in (0, 1):
+            yield Scenario(
+                name=f"fanout-{subscribers}-qos{qos}",
+                title=f"1 -> {subscribers} fan-out, QoS {qos}",
+                topology=Topology.FAN_OUT,
+                subscribers=subscribers,
+                qos=qos,
+                window=SATURATING_WINDOW if qos else 0,
+                aim=_at_least(20),
+            )
+
+
+_SINGLE_AIMS = {
+    (500, False): (1.5, 1.2),
+    (1000, False): (2.0, 1.5),
+    (500, True): (1.5, 1.1),
+    (1000, True): (1.5, 1.1),
+}
+"""By publishers and TLS: at QoS 0 and at QoS 1, as multiples of Mosquitto's."""
+
+
+def _singles() -> Iterator[Scenario]:
+    for (publishers, tls), aims in _SINGLE_AIMS.items():
+        for qos in (0, 1):
+            yield Scenario(
+                name=f"{'tls-' if tls else ''}single-{publishers}-qos{qos}",
+                title=f"{publishers} -> 1 singly, QoS {qos}{', mutual TLS' if tls else ''}",
+                publishers=publishers,
+                qos=qos,
+                window=1,
+                tls=tls,
+                aim=_at_least(aims[qos]),
+            )
+
+
+HANDSHAKES = Scenario(
+    name="tls-handshakes", title="mutual TLS handshakes, 32 at once", mode=Mode.HANDSHAKES, publishers=32, tls=True,
+    aim=_at_least(1.2),
+)  # fmt: skip
+
+
+def _latencies() -> Iterator[Scenario]:
+    for tls in (False, True):
+        yield Scenario(
+            name="tls-latency" if tls else "latency",
+            title=f"20 -> 1, 2000 msg/s{', mutual TLS' if tls else ''}",
+            publishers=20,
+            rate=2000,
+            tls=tls,
+            aim=Aim(Bound.MOST, 1.5),
+        )
+
+
+SCENARIOS: tuple[Scenario, ...] = (*_streams(), *_fan_out(), *_singles(), HANDSHAKES, *_latencies())
 
 
 def select(prefixes: Sequence[str], window: int | None = None) -> list[Scenario]:

@@ -45,3 +45,8 @@ struct cpu cpu_of(pid_t pid)
     double tick = (double)sysconf(_SC_CLK_TCK);
     return (struct cpu){.user = (double)user / tick, .system = (double)system / tick};
 }
+
+struct cpu cpu_between(struct cpu before, struct cpu after)
+{
+    return (struct cpu){.user = after.user - before.user, .system = after.system - before.system};
+}

@@ -18,4 +18,7 @@ struct cpu cpu_own(void);
 /* What another process has used, all threads (proc(5), /proc/PID/stat); zeros for pid 0. */
 struct cpu cpu_of(pid_t pid);
 
+/* What was used from one look to the next. */
+struct cpu cpu_between(struct cpu before, struct cpu after);
+
 #endif

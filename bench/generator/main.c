@@ -1,16 +1,21 @@
 /* An MQTT load generator that means never to be the bottleneck: one process, one epoll loop, packets built beforehand.
  *
  * main     options in, one run, one line of JSON out
- *   run          phases, totals
+ *   traffic      phases, totals             handshakes   connections that come and go
+ *   offline      a session whose client is away
  *     publisher    windows, packet ids      subscriber   verification, acknowledgements
- *       block        ready-made packets       ledger       sequence numbers
+ *       block        ready-made packets       ledger       sequence numbers; delays
  *       connection   socket, handshake, reading packet by packet
+ *         secure       TLS
  *         mqtt         the protocol's bytes */
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "handshakes.h"
+#include "offline.h"
 #include "options.h"
-#include "run.h"
+#include "secure.h"
+#include "traffic.h"
 
 static void print_cpu(const char *name, struct cpu cpu)
 {
@@ -33,12 +38,25 @@ static void print_outcome(const struct outcome *outcome)
     print_count("duplicated", outcome->duplicated);
     print_count("out_of_order", outcome->out_of_order);
     print_count("corrupt", outcome->corrupt);
+    printf(", \"delay_p50\": %.9f, \"delay_p99\": %.9f", outcome->delay_p50, outcome->delay_p99);
     printf(", \"drain_seconds\": %.3f}\n", outcome->drain_seconds);
+}
+
+static struct outcome run(const struct options *options)
+{
+    switch (options->mode) {
+    case HANDSHAKES: return run_handshakes(options);
+    case STORE: return run_store(options);
+    case DRAIN: return run_drain(options);
+    default: return run_traffic(options);
+    }
 }
 
 int main(int argc, char **argv)
 {
     struct options options = options_parse(argc, argv);
+    if (options.ca)
+        secure_configure(options.ca, options.certificate, options.key);
     struct outcome outcome = run(&options);
     print_outcome(&outcome);
     return 0;

@@ -33,12 +33,12 @@ static size_t close_short_packet(uint8_t *out, uint8_t first, const uint8_t *end
     return (size_t)(end - out);
 }
 
-size_t mqtt_connect(uint8_t *out, const char *client_id, uint16_t keep_alive)
+size_t mqtt_connect(uint8_t *out, const char *client_id, uint16_t keep_alive, bool persistent)
 {
     enum { LEVEL_3_1_1 = 4, CLEAN_SESSION = 2 };
     uint8_t *at = put_string(out + FIXED_HEADER_SIZE, "MQTT");
     *at++ = LEVEL_3_1_1;
-    *at++ = CLEAN_SESSION;
+    *at++ = persistent ? 0 : CLEAN_SESSION;
     put_u16(at, keep_alive);
     return close_short_packet(out, 0x10, put_string(at + 2, client_id));
 }

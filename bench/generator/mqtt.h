@@ -32,7 +32,7 @@ struct mqtt_publish {
 };
 
 /* The builders return the packet's size; `out` holds at least MQTT_HANDSHAKE_SIZE bytes. */
-size_t mqtt_connect(uint8_t *out, const char *client_id, uint16_t keep_alive);
+size_t mqtt_connect(uint8_t *out, const char *client_id, uint16_t keep_alive, bool persistent);
 size_t mqtt_subscribe(uint8_t *out, const char *filter, int qos);
 size_t mqtt_disconnect(uint8_t *out);
 void mqtt_puback(uint8_t *out, uint16_t packet_id);

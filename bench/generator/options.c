@@ -10,12 +10,14 @@
 #include "fatal.h"
 
 /* Half of MQTT's packet ids: an id is never needed again while it is still outstanding. */
-enum { LARGEST_WINDOW = 32767, MOST_CONNECTIONS = 20000, LARGEST_PAYLOAD = 64 * 1024 };
+enum { LARGEST_WINDOW = 32767, MOST_CONNECTIONS = 20000, LARGEST_PAYLOAD = 64 * 1024,
+       MOST_MESSAGES = 100 * 1000 * 1000 };
 
 static const char usage[] =
     "usage: generator --port N [--host 127.0.0.1] [--topology pairs|fan-out|fan-in] [--publishers N]\n"
     "                 [--subscribers N] [--qos 0|1] [--window N] [--payload BYTES] [--warm-up S] [--seconds S]\n"
-    "                 [--patience S] [--pid PID]\n"
+    "                 [--patience S] [--pid PID] [--mode traffic|handshakes|store|drain] [--count N] [--rate N]\n"
+    "                 [--ca FILE --certificate FILE --key FILE]\n"
     "Drives an MQTT 3.1.1 broker and prints one line of JSON: what was delivered, how fast, and what was lost.";
 
 static const struct option long_options[] = {
@@ -25,6 +27,9 @@ static const struct option long_options[] = {
     {"window", required_argument, NULL, 'w'},    {"payload", required_argument, NULL, 'l'},
     {"warm-up", required_argument, NULL, 'u'},   {"seconds", required_argument, NULL, 's'},
     {"patience", required_argument, NULL, 'd'},  {"pid", required_argument, NULL, 'i'},
+    {"mode", required_argument, NULL, 'm'},      {"count", required_argument, NULL, 'n'},
+    {"rate", required_argument, NULL, 'r'},      {"ca", required_argument, NULL, 'a'},
+    {"certificate", required_argument, NULL, 'c'}, {"key", required_argument, NULL, 'k'},
     {NULL, 0, NULL, 0},
 };
 
@@ -46,13 +51,28 @@ static double duration(const char *name, const char *text)
     return value;
 }
 
+static int one_of(const char *option, const char *text, const char *const *names, int count)
+{
+    for (int each = 0; each < count; each++)
+        if (strcmp(text, names[each]) == 0)
+            return each;
+    fprintf(stderr, "--%s: '%s' is none of", option, text);
+    for (int each = 0; each < count; each++)
+        fprintf(stderr, " %s", names[each]);
+    fatal(".");
+}
+
 static enum topology topology(const char *text)
 {
     static const char *const names[] = {[PAIRS] = "pairs", [FAN_OUT] = "fan-out", [FAN_IN] = "fan-in"};
-    for (enum topology each = PAIRS; each <= FAN_IN; each++)
-        if (strcmp(text, names[each]) == 0)
-            return each;
-    fatal("--topology: '%s' is none of pairs, fan-out, fan-in", text);
+    return (enum topology)one_of("topology", text, names, FAN_IN + 1);
+}
+
+static enum mode mode(const char *text)
+{
+    static const char *const names[] = {
+        [TRAFFIC] = "traffic", [HANDSHAKES] = "handshakes", [STORE] = "store", [DRAIN] = "drain"};
+    return (enum mode)one_of("mode", text, names, DRAIN + 1);
 }
 
 static void take(struct options *options, int letter, const char *text)
@@ -70,6 +90,12 @@ static void take(struct options *options, int letter, const char *text)
     case 's': options->seconds = duration("seconds", text); break;
     case 'd': options->patience = duration("patience", text); break;
     case 'i': options->broker = (pid_t)whole("pid", text, 0, INT32_MAX); break;
+    case 'm': options->mode = mode(text); break;
+    case 'n': options->count = whole("count", text, 0, MOST_MESSAGES); break;
+    case 'r': options->rate = whole("rate", text, 0, MOST_MESSAGES); break;
+    case 'a': options->ca = text; break;
+    case 'c': options->certificate = text; break;
+    case 'k': options->key = text; break;
     default: fatal("%s", usage);
     }
 }
@@ -89,6 +115,14 @@ static void check(const struct options *options)
     /* Without acknowledgements a message is known to be through when it arrives, which has to be in one place. */
     if (options->qos == 0 && options->window && options->topology == FAN_OUT)
         fatal("a --window at QoS 0 needs one subscriber per publisher");
+    if (!options->ca != !options->certificate || !options->ca != !options->key)
+        fatal("TLS needs --ca, --certificate and --key");
+    if ((options->mode == STORE || options->mode == DRAIN) && (options->count == 0 || options->qos == 0))
+        fatal("storing and draining need a --count and QoS 1");
+    if ((options->mode == STORE || options->mode == DRAIN) && (options->publishers != 1 || options->subscribers != 1))
+        fatal("storing and draining have one publisher and one subscriber");
+    if (options->rate > 0 && options->mode != TRAFFIC)
+        fatal("a --rate is for traffic");
 }
 
 struct options options_parse(int argc, char **argv)

@@ -12,7 +12,15 @@ enum topology {
     FAN_IN,  /* every publisher, each on a topic of its own, to one subscriber */
 };
 
+enum mode {
+    TRAFFIC,    /* publishers to subscribers, for a time */
+    HANDSHAKES, /* connections that come and go, for a time */
+    STORE,      /* a subscriber with a persistent session leaves, then `count` messages are published for it */
+    DRAIN,      /* the subscriber returns and takes them */
+};
+
 struct options {
+    enum mode mode;
     const char *host; /* IPv4 address */
     uint16_t port;
     enum topology topology;
@@ -24,6 +32,11 @@ struct options {
     double warm_up;  /* seconds */
     double seconds;  /* measured */
     double patience; /* seconds without progress after which draining gives up */
+    uint64_t count;  /* messages per publisher; 0: without end */
+    double rate;     /* messages per second on a schedule, of all publishers together; 0: no schedule */
+    const char *ca;  /* PEM files for TLS; all NULL: plain */
+    const char *certificate;
+    const char *key;
     pid_t broker;    /* whose CPU time is measured; 0: nobody's */
 };
 

@@ -34,13 +34,20 @@ static void build(struct publisher *publisher, size_t index)
     block_patch(&publisher->block, index, publisher->sequence++, id);
 }
 
+/* A schedule's share of one publisher, and some to spare for rounding. */
+static size_t scheduled_at_most(const struct options *options)
+{
+    return (size_t)(options->rate * (options->warm_up + options->seconds + 1) / options->publishers) + 2;
+}
+
 static size_t allowance(const struct publisher *publisher)
 {
     if (!publisher->publishing)
         return 0;
-    if (publisher->window == 0)
-        return publisher->block.frames;
-    return publisher->window - (publisher->sequence - publisher->completed);
+    uint64_t left = publisher->last - publisher->sequence;
+    uint64_t open = publisher->window ? publisher->window - (publisher->sequence - publisher->completed)
+                                      : publisher->block.frames;
+    return left < open ? left : open;
 }
 
 static void pump(struct publisher *publisher)
@@ -77,32 +84,49 @@ static void take_frame(struct connection *connection, const struct mqtt_frame *f
 static void ready(struct connection *connection, uint32_t events)
 {
     if (events & (EPOLLIN | EPOLLERR | EPOLLHUP))
-        connection_read(connection);
+        do
+            connection_read(connection);
+        while (connection_pending(connection));
     pump((struct publisher *)connection);
 }
 
-void publisher_open(struct publisher *publisher, uint32_t index, const struct options *options)
+void publisher_prepare(struct publisher *publisher, uint32_t index, const struct options *options)
 {
-    struct connection *connection = &publisher->connection;
     snprintf(publisher->topic, sizeof publisher->topic, "bench/%u", index);
-    snprintf(connection->client_id, sizeof connection->client_id, "bench-pub-%u", index);
-    connection->on_ready = ready;
-    connection->on_frame = take_frame;
-    connection_open(connection, options->host, options->port, ACK_INBOX);
-
     size_t size = mqtt_publish_size(strlen(publisher->topic), options->payload, options->qos);
     size_t saturating = SATURATING_WRITE / size + 1;
     publisher->window = options->window;
     publisher->block = block_create(index, publisher->topic, options->payload, options->qos,
                                     options->window ? options->window : saturating);
+    publisher->last = options->count ? options->count : UINT64_MAX;
     if (options->qos)
         publisher->outstanding = allocate(PACKET_IDS / ID_BITS + 1, sizeof *publisher->outstanding);
+    if (options->rate > 0) {
+        publisher->last = 0;
+        publisher->due = allocate(scheduled_at_most(options), sizeof *publisher->due);
+    }
+}
+
+void publisher_open(struct publisher *publisher, uint32_t index, const struct options *options)
+{
+    struct connection *connection = &publisher->connection;
+    publisher_prepare(publisher, index, options);
+    snprintf(connection->client_id, sizeof connection->client_id, "bench-pub-%u", index);
+    connection->on_ready = ready;
+    connection->on_frame = take_frame;
+    connection_open(connection, options, ACK_INBOX, false);
 }
 
 void publisher_start(struct publisher *publisher, int poll)
 {
     connection_watch(&publisher->connection, poll, EPOLLIN);
     publisher->publishing = true;
+    pump(publisher);
+}
+
+void publisher_release(struct publisher *publisher, double due)
+{
+    publisher->due[publisher->last++] = due;
     pump(publisher);
 }
 
@@ -120,6 +144,6 @@ void publisher_stop(struct publisher *publisher)
 
 bool publisher_finished(const struct publisher *publisher)
 {
-    bool counted = publisher->block.qos || publisher->window;
+    bool counted = publisher->block.qos || (publisher->window && !publisher->due);
     return publisher->sent_to == publisher->filled_to && (!counted || publisher->completed == publisher->sequence);
 }

@@ -1,4 +1,4 @@
-/* A publishing client: as fast as its socket takes messages, or with a window of messages outstanding.
+/* A publishing client: as fast as its socket takes messages, with a window of messages outstanding, or when told.
  *
  * A message is outstanding until it completes: at QoS 1 by its PUBACK, at QoS 0 when the run says that it arrived. */
 #ifndef PUBLISHER_H
@@ -20,14 +20,22 @@ struct publisher {
     uint64_t sequence;   /* the next message's; so many were built */
     uint64_t completed;
     uint32_t window;     /* 0: no limit */
+    uint64_t last;       /* messages after which it has nothing more to say */
+    double *due;         /* when each message was to go out, where a schedule says so; else NULL */
     bool publishing;
     uint64_t *outstanding; /* bit per packet id; QoS 1 */
 };
+
+/* What it publishes, without a connection. */
+void publisher_prepare(struct publisher *publisher, uint32_t index, const struct options *options);
 
 void publisher_open(struct publisher *publisher, uint32_t index, const struct options *options);
 
 /* Puts it under `poll` and sends its first messages. */
 void publisher_start(struct publisher *publisher, int poll);
+
+/* On a schedule: one more message goes out, which was due at that time. */
+void publisher_release(struct publisher *publisher, double due);
 
 /* One message is through: at QoS 0, where no PUBACK says so. */
 void publisher_complete(struct publisher *publisher);

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 
+#include "clock.h"
 #include "fatal.h"
 
 /* No PUBLISH is smaller than its payload's header, so the acknowledgements of one full inbox always fit. */
@@ -51,7 +52,9 @@ static void take_frame(struct connection *connection, const struct mqtt_frame *f
     if (!ledger_record(&subscriber->ledgers[origin], sequence))
         return;
     subscriber->received++;
-    if (subscriber->options->qos == 0 && subscriber->options->window)
+    if (subscriber->delays)
+        delays_record(subscriber->delays, clock_now() - subscriber->publishers[origin].due[sequence]);
+    if (subscriber->options->qos == 0 && subscriber->options->window && subscriber->options->rate == 0)
         publisher_complete(&subscriber->publishers[origin]);
 }
 
@@ -72,13 +75,15 @@ static void ready(struct connection *connection, uint32_t events)
 {
     struct subscriber *subscriber = (struct subscriber *)connection;
     (void)events; /* a failed connection shows itself in whichever of the two is due */
-    if (subscriber->acks_filled_to == 0)
-        connection_read(connection);
-    flush(subscriber);
+    do {
+        if (subscriber->acks_filled_to == 0)
+            connection_read(connection);
+        flush(subscriber);
+    } while (subscriber->acks_filled_to == 0 && connection_pending(connection));
 }
 
-void subscriber_open(struct subscriber *subscriber, uint32_t index, const struct options *options,
-                     struct publisher *publishers)
+bool subscriber_open(struct subscriber *subscriber, uint32_t index, const struct options *options,
+                     struct publisher *publishers, bool persistent)
 {
     struct connection *connection = &subscriber->connection;
     subscriber->options = options;
@@ -89,14 +94,18 @@ void subscriber_open(struct subscriber *subscriber, uint32_t index, const struct
     snprintf(connection->client_id, sizeof connection->client_id, "bench-sub-%u", index);
     connection->on_ready = ready;
     connection->on_frame = take_frame;
-    connection_open(connection, options->host, options->port, INBOX);
+    return connection_open(connection, options, INBOX, persistent);
+}
 
+void subscriber_subscribe(struct subscriber *subscriber)
+{
+    const struct options *options = subscriber->options;
     char filter[32] = "bench/+";
     if (options->topology == PAIRS)
-        snprintf(filter, sizeof filter, "bench/%u", index);
+        snprintf(filter, sizeof filter, "bench/%u", subscriber->index);
     else if (options->topology == FAN_OUT)
         snprintf(filter, sizeof filter, "bench/0");
-    connection_subscribe(connection, filter, options->qos);
+    connection_subscribe(&subscriber->connection, filter, options->qos);
 }
 
 void subscriber_start(struct subscriber *subscriber, int poll)

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "connection.h"
+#include "delays.h"
 #include "ledger.h"
 #include "options.h"
 #include "publisher.h"
@@ -16,6 +17,7 @@ struct subscriber {
     struct publisher *publishers;
     uint32_t index;
     struct ledger *ledgers; /* one per publisher */
+    struct delays *delays; /* where to note how long messages took; NULL: nowhere */
     uint64_t received;      /* distinct messages of all publishers */
     uint64_t corrupt;       /* messages that nobody sent, or not like this, or not here */
     uint8_t *acks;
@@ -23,9 +25,12 @@ struct subscriber {
     size_t acks_filled_to;
 };
 
-/* Connects and subscribes; `publishers` (all of the run) are what arrivals are checked against. */
-void subscriber_open(struct subscriber *subscriber, uint32_t index, const struct options *options,
-                     struct publisher *publishers);
+/* Connects; whether the broker had a session. `publishers` (all of the run) are what arrivals are checked against. */
+bool subscriber_open(struct subscriber *subscriber, uint32_t index, const struct options *options,
+                     struct publisher *publishers, bool persistent);
+
+/* Subscribes to what its place in the topology is. */
+void subscriber_subscribe(struct subscriber *subscriber);
 
 void subscriber_start(struct subscriber *subscriber, int poll);
 

@@ -5,6 +5,7 @@ Just enough MQTT 3.1.1 for the generator. Each PUBLISH goes through `meddle`, wh
 
 import asyncio
 import contextlib
+import ssl
 import struct
 from collections.abc import AsyncIterator, Callable, Iterator
 
@@ -39,11 +40,20 @@ class FakeBroker:
         self.acknowledge: Callable[[Publish, int], bytes] = lambda _, packet_id: struct.pack(">BBH", 0x40, 2, packet_id)
         self.chunk: int | None = None
         """Bytes per write to subscribers, to cut packets apart; None: whole packets."""
+        self.delay = 0.0
+        """Seconds that everything takes on its way through."""
+        self.forgets = 0
+        """How many of the messages that wait for an absent client are gone when it returns."""
         self.published = 0
         self.acknowledgements = 0
+        self.connects = 0
         self.port = 0
         self._subscribers: list[tuple[bytes, asyncio.StreamWriter]] = []
         self._connections: set[asyncio.Task[None]] = set()
+        self._filters: dict[bytes, bytes] = {}
+        """By client ID what persistent sessions subscribe to."""
+        self._waiting: dict[bytes, bytes] = {}
+        """By client ID what came for them; they wait once their client is away."""
 
     async def closed(self) -> None:
         """Wait until every connection was read to its end."""
@@ -58,6 +68,7 @@ class FakeBroker:
         with contextlib.suppress(ConnectionError):
             while data := await reader.read(65536):
                 held += data
+                await asyncio.sleep(self.delay)
                 for first, body in packets(held):
                     self._take(first, body, writer)
                     held = held[2 + len(body) :]
@@ -65,12 +76,25 @@ class FakeBroker:
         self._subscribers = [entry for entry in self._subscribers if entry[1] is not writer]
         writer.close()
 
+    def _connect(self, body: bytes, writer: asyncio.StreamWriter) -> None:
+        self.connects += 1
+        client, clean = body[12:], body[7] & 2
+        present = not clean and client in self._filters
+        writer.write(bytes([0x20, 2, int(present), self.return_code]))
+        if present:
+            size = len(Publish(0, b"bench/0", bytes(64), 1).encode())
+            self._forward(writer, self._waiting.pop(client)[self.forgets * size :])
+        elif not clean:
+            self._filters[client], self._waiting[client] = b"", b""
+
     def _take(self, first: int, body: bytes, writer: asyncio.StreamWriter) -> None:
         match first >> 4:
             case 1:
-                writer.write(bytes([0x20, 2, 0, self.return_code]))
+                self._connect(body, writer)
             case 8:
                 self._subscribers.append((body[4:-1], writer))
+                for client in self._filters:
+                    self._filters[client] = body[4:-1]
                 writer.write(bytes([0x90, 3]) + body[:2] + bytes([body[-1] + self.suback]))
             case 3:
                 self._publish(first >> 1 & 3, body, writer)
@@ -85,6 +109,8 @@ class FakeBroker:
         for filter_, subscriber in self._subscribers:
             if filter_ in (publish.topic, b"bench/+"):
                 self._forward(subscriber, forwarded)
+        for client in self._waiting:
+            self._waiting[client] += forwarded
         if qos:
             writer.write(self.acknowledge(publish, int.from_bytes(body[end : end + 2])))
 
@@ -104,9 +130,9 @@ def packets(data: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 @contextlib.asynccontextmanager
-async def serving(broker: FakeBroker) -> AsyncIterator[FakeBroker]:
+async def serving(broker: FakeBroker, tls: ssl.SSLContext | None = None) -> AsyncIterator[FakeBroker]:
     """The broker on a free loopback port; on leaving, all that its clients have sent has been counted."""
-    server = await asyncio.start_server(broker.connected, "127.0.0.1", 0)
+    server = await asyncio.start_server(broker.connected, "127.0.0.1", 0, ssl=tls)
     broker.port = server.sockets[0].getsockname()[1]
     async with server:
         yield broker

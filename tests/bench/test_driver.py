@@ -6,14 +6,14 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from bench.broker import Endpoint
 from bench.driver import Cpu, Outcome, RunError, arguments, drive
-from bench.scenario import SCENARIOS, Scenario, Topology
+from bench.scenario import SCENARIOS, Mode, Scenario, Topology
 from tests.bench.fake_broker import FakeBroker, Publish, serving
 
 SECONDS = 0.2
-STREAMS = Scenario(
-    name="test", title="test", topology=Topology.PAIRS, publishers=2, subscribers=2, qos=1, window=20, aim=1
-)
+NOBODY = Endpoint(1, 0)
+STREAMS = Scenario(name="test", title="test", topology=Topology.PAIRS, publishers=2, subscribers=2, qos=1, window=20)
 FLOOD = msgspec.structs.replace(STREAMS, qos=0, window=0)
 FAN_OUT = msgspec.structs.replace(STREAMS, topology=Topology.FAN_OUT, publishers=1, subscribers=3)
 SINGLE = msgspec.structs.replace(STREAMS, topology=Topology.FAN_IN, publishers=30, subscribers=1, window=1)
@@ -27,8 +27,7 @@ async def run(generator: Path, broker: FakeBroker, scenario: Scenario = STREAMS,
             drive,
             generator,
             msgspec.structs.replace(scenario, payload=payload),
-            host="127.0.0.1",
-            port=broker.port,
+            Endpoint(broker.port, 0),
             core=None,
             seconds=SECONDS,
             warm_up=0.02,
@@ -205,7 +204,7 @@ async def test_another_qos_than_asked_for_ends_the_run(generator: Path) -> None:
 
 def test_nobody_there_ends_the_run(generator: Path) -> None:
     with pytest.raises(RunError, match=r"cannot connect to 127\.0\.0\.1:1"):
-        drive(generator, STREAMS, host="127.0.0.1", port=1, core=None, seconds=0.1, warm_up=0)
+        drive(generator, STREAMS, NOBODY, core=None, seconds=0.1, warm_up=0)
 
 
 @pytest.mark.parametrize(
@@ -219,24 +218,31 @@ def test_nobody_there_ends_the_run(generator: Path) -> None:
         ({"topology": Topology.FAN_IN}, "fan-in has one subscriber"),
         ({"topology": Topology.FAN_OUT, "publishers": 1, "qos": 0}, "needs one subscriber per publisher"),
         ({"qos": 2}, "--qos: '2'"),
+        ({"mode": Mode.STORE, "publishers": 1, "subscribers": 1}, "need a --count"),
+        ({"mode": Mode.DRAIN, "publishers": 1, "subscribers": 1, "qos": 0, "count": 1}, "need a --count and QoS 1"),
+        ({"mode": Mode.STORE, "count": 1}, "one publisher and one subscriber"),
+        ({"mode": Mode.HANDSHAKES, "rate": 1}, "--rate is for traffic"),
     ],
 )
 def test_a_scenario_that_cannot_be_meant_is_refused(generator: Path, change: dict[str, object], says: str) -> None:
     scenario = msgspec.structs.replace(STREAMS, **change)
     with pytest.raises(RunError, match=says):
-        drive(generator, scenario, host="127.0.0.1", port=1, core=None, seconds=0.1, warm_up=0)
+        drive(generator, scenario, NOBODY, core=None, seconds=0.1, warm_up=0)
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
 def test_the_generator_accepts_every_scenario(generator: Path, scenario: Scenario) -> None:
     """They get as far as connecting, where nobody listens."""
     with pytest.raises(RunError, match="cannot connect"):
-        drive(generator, scenario, host="127.0.0.1", port=1, core=None, seconds=0.1, warm_up=0)
+        drive(generator, scenario, NOBODY, core=None, seconds=0.1, warm_up=0)
 
 
 def test_arguments_are_the_generators_options() -> None:
     options = " ".join(arguments(FLOOD))
-    assert options == "--topology pairs --publishers 2 --subscribers 2 --qos 0 --window 0 --payload 64"
+    assert options == (
+        "--mode traffic --count 0 --rate 0 "
+        "--topology pairs --publishers 2 --subscribers 2 --qos 0 --window 0 --payload 64"
+    )
 
 
 def test_figures_derived_from_an_outcome() -> None:

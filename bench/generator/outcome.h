@@ -1,16 +1,15 @@
-/* One run: connect everybody, warm up, measure, stop publishing, drain, account. */
-#ifndef RUN_H
-#define RUN_H
+/* What a run has to tell. */
+#ifndef OUTCOME_H
+#define OUTCOME_H
 
 #include <stdint.h>
 
 #include "clock.h"
-#include "options.h"
 
 struct outcome {
     /* the measured span */
     double seconds;
-    uint64_t delivered; /* distinct messages that arrived in it */
+    uint64_t delivered; /* distinct messages that arrived in it (handshakes: that were done; store: acknowledged) */
     struct cpu broker;
     struct cpu generator;
     /* the whole run, warm-up and drain included */
@@ -23,8 +22,8 @@ struct outcome {
     uint64_t out_of_order;
     uint64_t corrupt;
     double drain_seconds;
+    double delay_p50; /* seconds from when a message was due to its arrival; 0 without a schedule */
+    double delay_p99;
 };
-
-struct outcome run(const struct options *options);
 
 #endif

@@ -1,19 +1,20 @@
-#include "run.h"
+#include "traffic.h"
 
-#include <errno.h>
 #include <stdbool.h>
-#include <stdlib.h>
-#include <sys/epoll.h>
-#include <unistd.h>
 
+#include "delays.h"
 #include "fatal.h"
+#include "loop.h"
 #include "publisher.h"
 #include "subscriber.h"
 
-enum { EVENTS = 256, DRAIN_POLL_MS = 20 };
+enum { DRAIN_POLL_MS = 20 };
 
 /* Draining goes on while messages keep coming, but a broker that repeats itself for ever must not hold us for ever. */
 static const double LONGEST_DRAIN = 60;
+/* Without acknowledgements a publisher can be a minute ahead of a broker that queues without limit: no promise is at
+ * stake, and nobody need wait for all of it. */
+static const double LONGEST_QOS_0_DRAIN = 10;
 /* Nothing says that a QoS 0 message was dropped; a silence this long does. */
 static const double QOS_0_PATIENCE = 0.5;
 
@@ -22,6 +23,9 @@ struct bench {
     int poll;
     struct publisher *publishers;
     struct subscriber *subscribers;
+    double scheduled_from; /* with a rate: when the first message is due... */
+    uint64_t scheduled;    /* ...and how many were due so far */
+    struct delays delays;
 };
 
 /* The counters as they stood at one instant. */
@@ -32,11 +36,20 @@ struct mark {
     struct cpu generator;
 };
 
+static void open_subscriber(struct bench *bench, uint32_t index)
+{
+    struct subscriber *subscriber = &bench->subscribers[index];
+    subscriber_open(subscriber, index, bench->options, bench->publishers, false);
+    subscriber_subscribe(subscriber);
+    if (bench->options->rate > 0)
+        subscriber->delays = &bench->delays;
+}
+
 static void open_all(struct bench *bench)
 {
     const struct options *options = bench->options;
     for (uint32_t index = 0; index < options->subscribers; index++)
-        subscriber_open(&bench->subscribers[index], index, options, bench->publishers);
+        open_subscriber(bench, index);
     for (uint32_t index = 0; index < options->publishers; index++)
         publisher_open(&bench->publishers[index], index, options);
 }
@@ -63,23 +76,25 @@ static void close_all(struct bench *bench)
         connection_close(&bench->subscribers[index].connection);
 }
 
-static void poll_once(struct bench *bench, int milliseconds)
+/* The publishers take turns; a message that could not go out in time counts from when it should have. */
+static void release_due(struct bench *bench, double now)
 {
-    struct epoll_event events[EVENTS];
-    int count = epoll_wait(bench->poll, events, EVENTS, milliseconds);
-    if (count < 0 && errno != EINTR)
-        fatal_errno("epoll_wait");
-    for (int index = 0; index < count; index++) {
-        struct connection *connection = events[index].data.ptr;
-        connection->on_ready(connection, events[index].events);
-    }
+    const struct options *options = bench->options;
+    double due;
+    if (options->rate == 0)
+        return;
+    while ((due = bench->scheduled_from + (double)bench->scheduled / options->rate) <= now)
+        publisher_release(&bench->publishers[bench->scheduled++ % options->publishers], due);
 }
 
-static void poll_until(struct bench *bench, double deadline)
+/* Everything up to `deadline`. On a schedule the core is never given up: a sleep would be measured as the broker's. */
+static void go_on_until(struct bench *bench, double deadline)
 {
-    double left;
-    while ((left = deadline - clock_now()) > 0)
-        poll_once(bench, (int)(left * 1000) + 1);
+    double now;
+    while ((now = clock_now()) < deadline) {
+        release_due(bench, now);
+        loop_once(bench->poll, bench->options->rate > 0 ? 0 : (int)((deadline - now) * 1000) + 1);
+    }
 }
 
 static uint64_t total_received(const struct bench *bench)
@@ -124,6 +139,7 @@ static bool drained(const struct bench *bench)
 static void drain(struct bench *bench)
 {
     double patience = bench->options->qos ? bench->options->patience : QOS_0_PATIENCE;
+    double longest = bench->options->qos ? LONGEST_DRAIN : LONGEST_QOS_0_DRAIN;
     double start = clock_now();
     double last_progress = start;
     uint64_t progress = 0;
@@ -133,9 +149,9 @@ static void drain(struct bench *bench)
         if (current != progress)
             last_progress = now;
         progress = current;
-        if (now - last_progress > patience || now - start > LONGEST_DRAIN)
+        if (now - last_progress > patience || now - start > longest)
             return;
-        poll_once(bench, DRAIN_POLL_MS);
+        loop_once(bench->poll, DRAIN_POLL_MS);
     }
 }
 
@@ -147,11 +163,6 @@ static struct mark mark(const struct bench *bench)
         .broker = cpu_of(bench->options->broker),
         .generator = cpu_own(),
     };
-}
-
-static struct cpu used(struct cpu before, struct cpu after)
-{
-    return (struct cpu){.user = after.user - before.user, .system = after.system - before.system};
 }
 
 static void account(const struct bench *bench, struct outcome *outcome)
@@ -171,21 +182,21 @@ static void account(const struct bench *bench, struct outcome *outcome)
     }
 }
 
-struct outcome run(const struct options *options)
+struct outcome run_traffic(const struct options *options)
 {
     struct bench bench = {
         .options = options,
-        .poll = epoll_create1(EPOLL_CLOEXEC),
+        .poll = loop_create(),
         .publishers = allocate(options->publishers, sizeof *bench.publishers),
         .subscribers = allocate(options->subscribers, sizeof *bench.subscribers),
     };
-    if (bench.poll < 0)
-        fatal_errno("epoll_create1");
     open_all(&bench);
     start_all(&bench);
-    poll_until(&bench, clock_now() + options->warm_up);
+    bench.scheduled_from = clock_now();
+    go_on_until(&bench, clock_now() + options->warm_up);
+    bench.delays.count = 0;
     struct mark begin = mark(&bench);
-    poll_until(&bench, begin.at + options->seconds);
+    go_on_until(&bench, begin.at + options->seconds);
     struct mark end = mark(&bench);
     stop_all(&bench);
     drain(&bench);
@@ -193,11 +204,14 @@ struct outcome run(const struct options *options)
     struct outcome outcome = {
         .seconds = end.at - begin.at,
         .delivered = end.delivered - begin.delivered,
-        .broker = used(begin.broker, end.broker),
-        .generator = used(begin.generator, end.generator),
+        .broker = cpu_between(begin.broker, end.broker),
+        .generator = cpu_between(begin.generator, end.generator),
         .drain_seconds = clock_now() - end.at,
     };
     account(&bench, &outcome);
+    delays_sort(&bench.delays);
+    outcome.delay_p50 = delays_quantile(&bench.delays, 0.50);
+    outcome.delay_p99 = delays_quantile(&bench.delays, 0.99);
     close_all(&bench);
     return outcome;
 }
