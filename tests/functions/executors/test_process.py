@@ -59,7 +59,8 @@ async def test_a_runtime_has_bounds_of_its_own(tmp_path: Path) -> None:
 
 
 def test_processes_are_found_by_descent_and_by_what_they_inherited(monkeypatch: pytest.MonkeyPatch) -> None:
-    script = "import subprocess, sys; subprocess.Popen(['sleep', '3600']); print('x', flush=True); sys.stdin.read()"
+    child = "print(flush=True); import time; time.sleep(3600)"  # it speaks when it has become the other program
+    script = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {child!r}]); sys.stdin.read()"
     with subprocess.Popen(
         [sys.executable, "-c", script],
         env={"MARK": f"m-{os.getpid()}"},
