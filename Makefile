@@ -4,9 +4,9 @@
 VENV    := .venv
 BIN     := $(VENV)/bin
 UV      := $(BIN)/uv
-LOCKS   := requirements.txt requirements-dev.txt
 RUNTIME := $(VENV)/.installed
 DEV     := $(VENV)/.installed-dev
+FUZZ    := $(VENV)/.installed-fuzz
 
 # The first interpreter that is new enough; `make PYTHON=/path/to/python3.12` takes another.
 PYTHON  ?= $(shell for python in python3 python3.11 python3.12 python3.13; do \
@@ -18,7 +18,7 @@ COMPILE    = $(UV) pip compile pyproject.toml --quiet --universal --python-versi
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint format docs bench lock clean
+.PHONY: help demo test lint format docs bench torture fuzz lock clean
 
 help:  ## Show this list
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -39,16 +39,24 @@ format: $(DEV)  ## Put the code into shape
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-docs: $(DEV)  ## Write docs/cli.md and docs/coverage.md anew
+docs: $(DEV)  ## Write docs/cli.md, docs/coverage.md and docs/conformance.md anew
 	$(BIN)/python -m dev.cli_reference
 	$(BIN)/python -m dev.coverage
+	$(BIN)/python -m dev.conformance
 
 bench: $(DEV)  ## Measure against other brokers, where they are installed (ARGS="--help")
 	$(BIN)/python -m bench $(ARGS)
 
+torture: $(DEV)  ## Kill the broker 200 times under load, and count what it forgets (ARGS="--help")
+	$(BIN)/python -m tests.torture $(ARGS)
+
+fuzz: $(FUZZ)  ## Play a million mutated packet streams against the broker (ARGS="--help")
+	$(BIN)/python -m dev.fuzz $(ARGS)
+
 lock: $(UV)  ## Resolve the dependencies anew (UPGRADE=--upgrade takes the newest)
 	@$(REGISTRIES) && $(COMPILE) $(UPGRADE) --extra demo -o requirements.txt
 	@$(REGISTRIES) && $(COMPILE) $(UPGRADE) --extra dev -c requirements.txt -o requirements-dev.txt
+	@$(REGISTRIES) && $(COMPILE) $(UPGRADE) --extra dev --group fuzz -c requirements-dev.txt -o requirements-fuzz.txt
 
 clean:  ## Remove the environment and every cache
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
@@ -86,3 +94,6 @@ $(RUNTIME): requirements.txt pyproject.toml | $(UV)
 
 $(DEV): requirements-dev.txt pyproject.toml | $(UV)
 	$(call install,requirements-dev.txt)
+
+$(FUZZ): requirements-fuzz.txt pyproject.toml | $(UV)
+	$(call install,requirements-fuzz.txt)
