@@ -218,7 +218,8 @@ ARN = "arn:aws:iot:us-east-1:123456789012:"
         ("iot:Receive", "topic/$aws/things/lamp/shadow/name/colors/update/delta", True),
         ("iot:Publish", "topic/$aws/things/other/shadow/update", False),
         ("iot:Publish", "topic/$aws/events/presence/connected/lamp", False),
-        ("iot:RetainPublish", "topic/device/lamp", False),
+        ("iot:RetainPublish", "topic/device/lamp", True),
+        ("iot:RetainPublish", "topic/$aws/things/lamp/shadow/update", False),
         ("iot:UpdateThingShadow", "thing/other", False),
     ],
 )

@@ -27,7 +27,7 @@ SHELLS: dict[str, Callable[[str, str], str]] = {"sh": _sh, "fish": _fish, "power
 """How each shell sets a variable for the programs it starts."""
 
 
-@click.command()
+@click.command(short_help="Point boto3 and the AWS CLI at the instance.")
 @click.option(
     "--data",
     type=click.Path(file_okay=False, path_type=Path),

@@ -17,7 +17,8 @@ DEFAULT_POLICY = "fogbank-thing-default"
 """The name of the policy of things made without one of their own; shared by all of them."""
 
 _THING = "${iot:Connection.Thing.ThingName}"
-_TOPICS = (f"device/{_THING}", f"device/{_THING}/*", f"$aws/things/{_THING}/shadow/*")
+_OWN = (f"device/{_THING}", f"device/{_THING}/*")
+_SHADOW = f"$aws/things/{_THING}/shadow/*"
 _ARN = "arn:aws:iot:{region}:{account}:"
 
 DATA = click.option(
@@ -163,8 +164,9 @@ def _ensure_policy(iot: Any, file: Path | None, region: str, account: str, undo:
 def default_policy(region: str, account: str) -> str:
     """What a thing may do that has no policy of its own: be itself, and use its own topics and shadow."""
     arn = _ARN.format(region=region, account=account)
-    topics = [f"{arn}topic/{topic}" for topic in _TOPICS]
-    filters = [f"{arn}topicfilter/{topic}" for topic in _TOPICS]
+    own = [f"{arn}topic/{topic}" for topic in _OWN]
+    topics = [*own, f"{arn}topic/{_SHADOW}"]
+    filters = [f"{arn}topicfilter/{topic}" for topic in (*_OWN, _SHADOW)]
     statements = [
         {
             "Effect": "Allow",
@@ -173,6 +175,7 @@ def default_policy(region: str, account: str) -> str:
             "Condition": {"Bool": {"iot:Connection.Thing.IsAttached": "true"}},
         },
         {"Effect": "Allow", "Action": ["iot:Publish", "iot:Receive"], "Resource": topics},
+        {"Effect": "Allow", "Action": "iot:RetainPublish", "Resource": own},
         {"Effect": "Allow", "Action": "iot:Subscribe", "Resource": filters},
     ]
     return json.dumps({"Version": "2012-10-17", "Statement": statements})

@@ -31,7 +31,7 @@ MARKS = {"success": ("✓", "+", "green"), "skipped": ("-", "-", "yellow"), "": 
 Wanted = Callable[["Traced"], bool]
 
 
-@click.command()
+@click.command(short_help="Follow what happens, and why, as it happens.")
 @click.option("--kind", type=click.Choice(KINDS), multiple=True, help="Only events of this kind.")
 @click.option("--status", type=click.Choice(STATUSES), multiple=True, help="Only events that came out like this.")
 @click.option("--client", multiple=True, metavar="ID", help="Only events of this client ID.")

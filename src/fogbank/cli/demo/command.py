@@ -15,7 +15,7 @@ INTERRUPTED = 130
 """The exit code of a command that Ctrl-C ended, as shells give it."""
 
 
-@click.command()
+@click.command(short_help="See the whole of it at work.")
 @click.option("--keep", is_flag=True, help="Leave the platform running until Ctrl-C, and say how to look around.")
 def demo(keep: bool) -> None:
     """See the whole of it at work: a device, a rule, a function and a shadow, in under a minute.

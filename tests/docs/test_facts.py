@@ -1,0 +1,86 @@
+"""What the guides say in figures and names is what the code says."""
+
+import re
+
+import pytest
+from tests.docs.blocks import DOCUMENTS, ROOT
+
+from fogbank.broker.quotas import AWS, OPEN, STRICT
+from fogbank.broker.reasons import DisconnectReason
+from fogbank.gateway.metrics import BROKER, NOT_FOUND, RULES
+from fogbank.identity import authorizer_answer
+from fogbank.policy.actions import RESOURCE_KIND
+from fogbank.transport import deadlines, half_open
+
+GUIDES = ROOT / "docs" / "guides"
+NOT_SERVED = {"iot:AssumeRoleWithCertificate", *(action for action in RESOURCE_KIND if "JobExecution" in action)}
+"""Actions that policies may name, of operations that are not there yet."""
+KB, MIB = 1024, 1024 * 1024
+
+
+def figure(number: int) -> str:
+    """As the documents write it: thousands apart, from five digits on."""
+    return f"{number:,}".replace(",", " ") if number >= 10_000 else str(number)
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        f"| payload | {AWS.max_payload // KB} KB | | {(OPEN.max_payload + 1) // MIB} MiB |",
+        f"| topics | {AWS.max_levels} levels, {AWS.max_topic} bytes | | {figure(OPEN.max_topic)} bytes |",
+        f"| subscriptions | {AWS.subscriptions_per_connection} a connection, {AWS.filters_per_subscribe} in one "
+        f"SUBSCRIBE | | {figure(OPEN.subscriptions_per_connection)} |",
+        f"| unacknowledged QoS 1 | {AWS.receive_maximum} each way | | {OPEN.receive_maximum} in, "
+        f"{figure(OPEN.inflight)} out |",
+        f"| keep-alive | {AWS.keep_alive[0]} to {AWS.keep_alive[1]} s; 0 becomes {AWS.keep_alive[2]} | | as asked for "
+        f"(MQTT 5: {OPEN.server_keep_alive} at most) |",
+        f"| shared subscriptions | {AWS.groups} groups of {AWS.members_per_group} | | any |",
+        f"{figure(AWS.queued_messages)} messages or {AWS.queued_bytes // MIB} MiB a session (`open`: "
+        f"{figure(OPEN.queued_messages)} or {OPEN.queued_bytes // MIB} MiB)",
+    ],
+    ids=lambda row: row[:24],
+)
+def test_limits_are_those_of_the_table(row: str) -> None:
+    assert row in (GUIDES / "mqtt.md").read_text()
+
+
+def test_what_the_guide_says_of_rates() -> None:
+    assert AWS.inflight == AWS.receive_maximum, "each way"
+    assert AWS.rates is not None
+    assert STRICT.rates is not None
+    assert (AWS.rates.enforced, STRICT.rates.enforced, OPEN.rates) == (False, True, None)
+    said = (
+        f"{AWS.rates.connection_publishes} messages a second and connection, {AWS.rates.connection_bytes // KB} KB a "
+        "second and connection"
+    )
+    assert said in " ".join((GUIDES / "mqtt.md").read_text().split())
+
+
+def test_every_reason_of_a_disconnect_is_named() -> None:
+    text = (GUIDES / "mqtt.md").read_text()
+    assert [reason.value for reason in DisconnectReason if f"`{reason.value}`" not in text] == []
+
+
+def test_every_action_of_policies_is_named() -> None:
+    text = (GUIDES / "policies.md").read_text()
+    assert [action for action in RESOURCE_KIND if action not in NOT_SERVED and f"`{action}`" not in text] == []
+
+
+def test_metrics_that_are_named_are_there() -> None:
+    known = {f"fogbank_{family.name}" for family in (*BROKER, *RULES, NOT_FOUND)}
+    named = {name for one in DOCUMENTS for name in re.findall(r"\bfogbank_[a-z]\w+", one.read_text())}
+    assert named, "operators are told of some"
+    assert named <= known
+
+
+def test_what_the_guide_says_of_authorizers() -> None:
+    text = (GUIDES / "authorizers.md").read_text()
+    span = f"{authorizer_answer.SHORTEST} to {figure(authorizer_answer.LONGEST)}"
+    assert text.count(span) == 2
+    assert f"up to {authorizer_answer.MAX_DOCUMENTS}, of up to {authorizer_answer.MAX_DOCUMENT} characters" in text
+
+
+def test_what_the_guide_says_of_half_open_connections() -> None:
+    text = (GUIDES / "operating.md").read_text()
+    assert half_open.PATIENCE == 10, "ten seconds"
+    assert f"at most {deadlines.MOST} of them" in text
