@@ -10,9 +10,9 @@ class Limits(enum.Enum):
     """How far AWS IoT's quotas bind."""
 
     AWS = "aws"
-    """Its refusals, sizes and depths; a passed rate quota costs one warning per client."""
+    """Its refusals, sizes and depths; who passes one of its rates is served, and warned of once."""
     STRICT = "strict"
-    """The rates too, by throttling as AWS does."""
+    """The rates too: what is more is discarded, refused or delayed, as AWS does."""
     OPEN = "open"
     """Only what MQTT itself limits."""
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from fogbank.broker import ingest
 from fogbank.broker.broker import Broker
+from fogbank.broker.reasons import DENIED
 from fogbank.message import Message
 from fogbank.mqtt import Version
 from fogbank.mqtt.packets import (
@@ -18,17 +19,19 @@ from fogbank.mqtt.packets import (
     PINGRESP,
     Connack,
     Connect,
+    Disconnect,
     Puback,
     Publish,
     Pubrel,
     ReturnCode,
+    Suback,
     Subscribe,
     Subscription,
     Unsuback,
     Unsubscribe,
     Will,
 )
-from fogbank.ports import Peer
+from fogbank.ports import Grant, Peer, PolicyDocument
 from fogbank.settings import Limits
 from fogbank.testing import FakeClock
 from fogbank.testing.device import Device
@@ -271,23 +274,6 @@ async def test_the_will(device: MakeDevice, broker: Broker, end: Callable[[Devic
     )
 
 
-async def test_a_silent_client_is_closed_after_one_and_a_half_keep_alives(
-    device: MakeDevice, broker: Broker, fake_clock: FakeClock
-) -> None:
-    """[MQTT-3.1.2-24]"""
-    await broker.start()
-    silent, lively = device(), device()
-    await silent.connect("silent", keep_alive=40)
-    await lively.connect("lively", keep_alive=40)
-    for _ in range(5):
-        await fake_clock.advance(12)
-        lively.send(PINGREQ)
-    assert (silent.closed, lively.closed) == (False, False)
-    await fake_clock.advance(5)
-    assert (silent.closed, lively.closed) == (True, False)
-    await broker.close()
-
-
 async def test_lifecycle_events(device: MakeDevice, broker: Broker, fake_clock: FakeClock) -> None:
     """AWS IoT developer guide, "Lifecycle events"."""
     events = Recorder()
@@ -342,7 +328,8 @@ def principals() -> Principals:
 
 @pytest.fixture
 def restricted(broker: Broker, principals: Principals) -> MakeDevice:
-    return lambda: Device(broker, Peer(identity=principals.identity, principals=principals, ip="192.0.2.1"))
+    peer = Peer(identity=principals.identity, principals=principals, ip="192.0.2.1")
+    return lambda version=Version.V3_1_1: Device(broker, peer, version)
 
 
 async def test_connect_needs_a_policy(restricted: MakeDevice, broker: Broker) -> None:
@@ -354,10 +341,25 @@ async def test_connect_needs_a_policy(restricted: MakeDevice, broker: Broker) ->
     assert msgspec.json.decode(events.messages[0].payload)["connectFailureReason"] == "AUTHORIZATION_FAILED"
 
 
+async def test_clients_are_not_told_what_policies_say(restricted: MakeDevice, principals: Principals) -> None:
+    """The log and the trace tell of statements and variables; who is refused learns that it is."""
+    refused = await restricted(Version.V5).connect("thermostat")
+    principals.grant_ = Grant((PolicyDocument("device-policy", CONNECT_ONLY),))
+    device = await restricted(Version.V5).accepted("lamp")
+    device.send(Publish("other/x", b"", 1, packet_id=7), Subscribe(8, (Subscription("#", 0),)), Publish("other/x", b""))
+    answers = [refused, *await device.take()]
+    assert [type(answer) for answer in answers] == [Connack, Puback, Suback, Disconnect]
+    for answer in answers:
+        assert isinstance(answer, Connack | Puback | Suback | Disconnect)
+        assert answer.properties.reason_string == DENIED
+
+
 @pytest.mark.parametrize("will", [Will("a/" * 8 + "a", b"", 0, False), Will("a" * 257, b"", 0, False)])
 async def test_the_will_keeps_within_the_quotas(device: MakeDevice, will: Will) -> None:
+    """MQTT 3.1.1 has no return code for it: the connection is closed without CONNACK. [MQTT-3.2.2-6]"""
     one = device()
-    assert (await one.connect("lamp", will=will)).code is not ReturnCode.ACCEPTED
+    one.send(Connect("lamp", will=will))
+    assert await one.take() == []
     assert one.closed
 
 

@@ -132,7 +132,7 @@ async def test_attached_exclusively_it_stands_for_that_thing_whatever_its_client
     await device.registry.things.create("lamp")
     await device.registry.thing_principals.attach("lamp", device.arn, exclusive=True)
     for client_id in ("lamp", "another"):
-        assert (await device.grant(client_id)).thing == ThingContext("lamp", attached=True)
+        assert (await device.grant(client_id)).thing == ThingContext("lamp", attached=True, exclusive=True)
     assert (await device.grant(None)).thing is None
     await device.registry.thing_principals.attach("lamp", device.arn, exclusive=False)
     assert (await device.grant("another")).thing == ThingContext("another", attached=False)
@@ -207,6 +207,21 @@ async def test_a_connection_that_comes_back_reads_nothing(
     assert await device.grant() == first
 
 
+async def test_that_a_certificate_has_no_thing_is_remembered(
+    device: Device, documents: MemoryDocuments, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry = device.registry
+    await registry.policies.create("p", policy("*"))
+    await registry.policy_attachments.attach("p", device.arn)
+    first = await device.grant()
+    with monkeypatch.context() as patch:
+        patch.setattr(documents, "scan", None)
+        assert await device.grant() == first
+    await registry.things.create("lamp")
+    await registry.thing_principals.attach("lamp", device.arn)
+    assert (await device.grant()).thing != first.thing
+
+
 async def test_what_changes_while_a_grant_is_put_together_is_in_it(
     device: Device, documents: MemoryDocuments, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -233,10 +248,12 @@ async def test_what_changes_while_a_grant_is_put_together_is_in_it(
 async def test_unknown_certificates_are_not_remembered(registry: Registry, enrol: Enrol) -> None:
     """A flood of them must not push out those that belong here."""
     await Device(registry, await enrol()).grant()
-    before = len(registry.principals._certificates)
+    caches = registry.principals._certificates, registry.principals._attached
+    before = [len(cache) for cache in caches]
     for number in range(100):
-        await registry.principals.identify(str(number).encode())
-    assert len(registry.principals._certificates) == before
+        stranger = await registry.principals.identify(str(number).encode())
+        await registry.principals.grant(stranger, "lamp")
+    assert [len(cache) for cache in caches] == before
 
 
 Step = Callable[[Device], Awaitable[object]]

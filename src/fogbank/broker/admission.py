@@ -17,8 +17,6 @@ from fogbank.topics import InvalidTopic, check_topic
 
 MAX_ALIASES = 1000
 """Topic aliases that are used towards a client, however many it would take."""
-SMALL_PACKET = 1024
-"""A client that takes no packets of this size gets no reason strings: they are not to make an answer too large."""
 
 
 class Problem(msgspec.Struct, frozen=True):
@@ -108,8 +106,6 @@ def agree(connection: Connection, session: Session, connect: Connect, quotas: Qu
     session.particular = bool(session.largest or aliases)
     if connect.version == Version.V5:
         connection.aliases = ClientAliases(quotas.topic_aliases)
-        too_small = 0 < session.largest < SMALL_PACKET
-        connection.explains = properties.request_problem_information is not False and not too_small
 
 
 def keep_alive(connect: Connect, quotas: Quotas) -> int:

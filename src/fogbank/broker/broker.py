@@ -1,5 +1,6 @@
 """The broker as a whole: admits clients, keeps their sessions, tells when they go, follows changes of rights."""
 
+import asyncio
 import logging
 import uuid
 
@@ -7,16 +8,22 @@ from fogbank.arns import Arns
 from fogbank.broker import admission
 from fogbank.broker.authorizer import Authorizer
 from fogbank.broker.connection import Connection, State
+from fogbank.broker.connections import Connections
+from fogbank.broker.direct import DirectMessages
 from fogbank.broker.flow import Flow, Scheduler
 from fogbank.broker.journal import Journal
+from fogbank.broker.keepalive import KeepAlives
 from fogbank.broker.lifecycle import Lifecycle
 from fogbank.broker.line import Link
+from fogbank.broker.metrics import Metrics, measure
 from fogbank.broker.quotas import quotas
+from fogbank.broker.rates import AccountRates
 from fogbank.broker.reasons import DisconnectReason
 from fogbank.broker.retained import Retained
 from fogbank.broker.router import Router
-from fogbank.broker.session import Surroundings
+from fogbank.broker.session import Session, Surroundings
 from fogbank.broker.sessions import Sessions
+from fogbank.broker.throttling import Throttle, ThrottledLine, ThrottledSession
 from fogbank.broker.wills import Wills
 from fogbank.clock import Clock
 from fogbank.errors import ServiceError
@@ -32,7 +39,7 @@ from fogbank.trace import Trace
 log = logging.getLogger(__name__)
 
 SWEEP = 1.0
-"""Seconds between two looks at keep-alives."""
+"""Seconds between two looks at rates."""
 FORGET = 60
 """Sweeps between two looks at expired sessions and messages, and old version numbers."""
 
@@ -64,29 +71,44 @@ class Broker:
             hash_matches_parent=self.quotas.hash_matches_parent,
         )
         self.router = Router(clock, self.journal, self.retained, hash_matches_parent=self.quotas.hash_matches_parent)
-        self._surroundings = Surroundings(self.quotas, clock, self.journal, self._tasks)
+        rates = self.quotas.rates
+        self.rates = None if rates is None else AccountRates(rates, clock)
+        if rates is not None and not rates.enforced:
+            self.router.tally = {}
+        self._surroundings = Surroundings(self.quotas, clock, self.journal, self._tasks, self.rates)
         self.sessions = Sessions(self.router, self._surroundings, backlogs)
         self._documents = documents
         self._arns = arns
         self._lifecycle = Lifecycle(self.router, clock)
-        self._wills = Wills(self.router, self.flow, clock)
+        self._wills = Wills(self.router, self.journal, self.flow, clock)
+        self._keep_alives = KeepAlives(self.flow, clock)
         self._by_client: dict[str, Connection] = {}
         """The established connections."""
         self._by_principal: dict[str, set[Connection]] = {}
+        self.connections = Connections(self._by_client, self.sessions, self._wills, self.journal, clock)
+        self.direct = DirectMessages(self._by_client, clock, self._tasks)
+        self._closing = False
         self._changes = 0
         """How often rights have changed: a look-up that a change has overtaken is made again."""
 
     def __len__(self) -> int:
         return len(self._by_client)
 
+    def metrics(self) -> Metrics:
+        """What can be counted of it."""
+        sessions = self.sessions
+        return measure(len(self), sessions.all(), sessions.groups(), self.retained, self.journal, self._surroundings)
+
     async def start(self) -> None:
-        """Take up what is on disk, and begin to watch keep-alives and expiries."""
+        """Take up what is on disk, and begin to watch rates and expiries."""
         await self.retained.load(self._documents)
         await self.sessions.load(self._documents)
+        await self._wills.load(self._documents)
         self._tasks.start(self._sweep(), "sweep")
 
     async def close(self) -> None:
-        """Disconnect everybody, and write what is not written yet."""
+        """Disconnect everybody, admit nobody, and write what is not written yet."""
+        self._closing = True
         for connection in list(self._by_client.values()):
             connection.end(DisconnectReason.SERVER_INITIATED_DISCONNECT)
         await self.journal.settled()
@@ -121,6 +143,9 @@ class Broker:
             return
         if connection.state is State.CLOSED:
             return
+        if self._closing:
+            connection.refuse(ReasonCode.SERVER_UNAVAILABLE, "the server is shutting down")
+            return
         if not identity.active:
             self._deny(connection, client_id, identity.reason)
             return
@@ -128,6 +153,9 @@ class Broker:
         decision = self._decide(connection.authorizer, connect)
         if not decision.allowed:
             self._deny(connection, client_id, decision.reason)
+            return
+        if self.rates is not None and (excess := self.rates.connect(client_id)):
+            connection.refuse(ReasonCode.QUOTA_EXCEEDED, excess)
             return
         self._accept(connection, connect, client_id)
 
@@ -176,11 +204,12 @@ class Broker:
         )
         self._wills.back(client_id, resumed=present)
         admission.agree(connection, session, connect, self.quotas)
-        self.sessions.attach(session, connection.line, connection.may_receive)
+        self._throttle(connection, session)
         connection.keep_alive = admission.keep_alive(connect, self.quotas)
-        connection.last_heard = self.clock.monotonic()
         connection.since = self.clock.time()
         connection.will = admission.will(connect, connection.origin, self.quotas)
+        if connection.will is not None:
+            self._wills.keep(client_id, connection.will, session.expiry)
         self._by_client[client_id] = connection
         self._by_principal.setdefault(connection.peer.identity.id, set()).add(connection)
         if self.trace.active:
@@ -188,7 +217,14 @@ class Broker:
         self._lifecycle.connected(connection, session)
         answer = admission.accepted(connect, session, self.quotas, present=present, alive=connection.keep_alive)
         connection.established(session, answer, entries)
+        self._keep_alives.watch(connection)
         self._bound(connection)
+
+    def _throttle(self, connection: Connection, session: Session) -> None:
+        """Hold the connection to AWS's rates, where they bind."""
+        line = connection.line
+        if self.rates is not None and isinstance(line, ThrottledLine) and isinstance(session, ThrottledSession):
+            connection.throttle = session.throttle = Throttle(self.rates, self.flow, line, repr(connection))
 
     def _bound(self, connection: Connection) -> None:
         """Watch the clock for what the peer's identity says of its lifetime and its rights."""
@@ -218,8 +254,9 @@ class Broker:
                 del self._by_principal[principal]
         self.sessions.close(session)
         will, connection.will = connection.will, None
-        if will is not None:
-            self._wills.lost(session.client_id, will, session.expiry)
+        self._wills.lost(session.client_id, will, session.expiry)
+        self.direct.lost(session)
+        self.connections.gone(connection, reason)
         self._lifecycle.disconnected(connection, session, reason)
 
     def subscribed(self, connection: Connection, filters: list[str]) -> None:
@@ -234,22 +271,23 @@ class Broker:
         sweeps = 0
         while True:
             await self.clock.sleep(SWEEP)
-            now = self.clock.monotonic()
-            for connection in list(self._by_client.values()):
-                if connection.heard:
-                    connection.heard = False
-                    connection.last_heard = now
-                elif connection.keep_alive and now - connection.last_heard > connection.keep_alive * 1.5:
-                    connection.end(  # [MQTT-3.1.2-24] [MQTT-3.1.2-22]
-                        DisconnectReason.MQTT_KEEP_ALIVE_TIMEOUT,
-                        f"not heard for one and a half times its keep-alive of {connection.keep_alive} seconds",
-                    )
+            if self.rates is not None and self.router.tally is not None:
+                self.rates.look(self._by_client.values(), self.router.tally)
             sweeps += 1
             if sweeps % FORGET == 0:
-                self.sessions.expire()
-                for change in self.retained.expire():
-                    self.journal.change(change, lazily=True)
-                self._lifecycle.forget()
+                await self._forget()
+
+    async def _forget(self) -> None:
+        """Forget what has expired, a part at a time: it may be very much."""
+        there_is_more = True
+        while there_is_more:
+            there_is_more = self.sessions.expire()
+            await asyncio.sleep(0)
+        while changes := self.retained.expire():
+            for change in changes:
+                self.journal.change(change, lazily=True)
+            await asyncio.sleep(0)
+        self._lifecycle.forget()
 
     # --- rights ---
 

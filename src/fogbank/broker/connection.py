@@ -1,7 +1,8 @@
 """One MQTT connection: bytes in, packets handled, bytes out.
 
 The connection knows nothing of sockets: it is given a `Link` to write to, and chunks of bytes as they arrive. What is
-frequent happens in `ingest`, what clients publish in `publishing`, what they subscribe to in `subscribing`.
+frequent happens in `ingest`, CONNECT in `greeting`, what clients publish in `publishing`, what they subscribe to in
+`subscribing`.
 
     WAITING --CONNECT--> ACCEPTING --admitted--> CONNECTED --end()--> CLOSED
        any state ------------------------------- end() -----------> CLOSED
@@ -17,28 +18,45 @@ import logging
 from collections import deque
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Final, Protocol, TypeAlias
+
+import msgspec
 
 from fogbank.broker import publishing, subscribing
 from fogbank.broker.aliases import ClientAliases
 from fogbank.broker.authorizer import Authorizer
 from fogbank.broker.flow import Flow, Timer
+from fogbank.broker.greeting import greet
 from fogbank.broker.ingest import feed
 from fogbank.broker.journal import Journal
 from fogbank.broker.line import Line, Link
 from fogbank.broker.quotas import Quotas
-from fogbank.broker.reasons import TOLD, DisconnectReason, Refused
+from fogbank.broker.rates import AccountRates
+from fogbank.broker.reasons import DENIED, IN_ORDER, TOLD, DisconnectReason, Refused
 from fogbank.broker.retained import Retained
 from fogbank.broker.router import Route, Router
 from fogbank.broker.session import Session
 from fogbank.broker.sessions import Sessions
+from fogbank.broker.throttling import Throttle, ThrottledLine
 from fogbank.broker.wills import Will
 from fogbank.clock import Clock
 from fogbank.message import Origin
 from fogbank.mqtt import Properties, ReasonCode, Version
-from fogbank.mqtt.codec import PacketType, check_flags, decode_length, decode_string
-from fogbank.mqtt.errors import MalformedPacket, PacketTooLarge, ProtocolViolation, UnsupportedVersion
-from fogbank.mqtt.packets import PINGRESP, Connack, Connect, Disconnect, ReturnCode, check_empty, return_code
+from fogbank.mqtt.codec import PacketType, check_flags, decode_string
+from fogbank.mqtt.errors import MalformedPacket, ProtocolViolation
+from fogbank.mqtt.packets import (
+    PINGRESP,
+    RETURN_CODES,
+    Connack,
+    Connect,
+    Disconnect,
+    Puback,
+    Pubcomp,
+    Pubrec,
+    Suback,
+    Unsuback,
+    check_empty,
+)
 from fogbank.policy import Decision
 from fogbank.ports import Peer
 from fogbank.topics import InvalidTopic, check_topic
@@ -46,11 +64,13 @@ from fogbank.trace import Trace
 
 log = logging.getLogger(__name__)
 
+Answer: TypeAlias = Connack | Puback | Pubrec | Pubcomp | Suback | Unsuback
+
 CONNECT_TIMEOUT = 10.0
 """Seconds within which a new connection must have sent its CONNECT. (3.1)"""
 MAX_COMPLAINTS = 20
 """Warnings that one connection causes while it lasts."""
-TURN = 128 * 1024
+TURN: Final = 128 * 1024
 """Bytes of a chunk after which others get their turn before more is read: event loops read on while there is more."""
 MAX_ROUTES = 1024
 """Topics whose authorisation and route one connection remembers."""
@@ -68,6 +88,7 @@ class Host(Protocol):
     journal: Journal
     retained: Retained
     sessions: Sessions
+    rates: AccountRates | None
     clock: Clock
 
     def admit(self, connection: "Connection", connect: Connect) -> None:
@@ -100,7 +121,6 @@ class Connection:
     """A client's connection, from its first byte to its last."""
 
     __slots__ = (
-        "__weakref__",
         "_complaints",
         "_held_by_owed",
         "_partial",
@@ -117,17 +137,21 @@ class Connection:
         "is_ready",
         "journal",
         "keep_alive",
+        "largest",
         "last_heard",
         "line",
         "missing",
         "origin",
         "owed",
         "peer",
+        "published",
         "quotas",
+        "received",
         "router",
         "session",
         "since",
         "state",
+        "throttle",
         "trace",
         "version",
         "will",
@@ -144,13 +168,21 @@ class Connection:
         self.trace = host.trace
         self.quotas = host.quotas
         self.journal = host.journal
-        self.line = Line(link, host.flow)
+        self.throttle: Throttle | None = None
+        """Where rates bind."""
+        rates = host.rates
+        if rates is not None and rates.rates.enforced:
+            self.line: Line = ThrottledLine(link, host.flow, rates.rates.connection_bytes, host.clock)
+        else:
+            self.line = Line(link, host.flow)
         self.state = State.WAITING
         self.version = Version.V3_1_1
         self.has_properties = False
         """Whether it speaks MQTT 5, whose packets have properties."""
         self.explains = True
         """Whether an MQTT 5 client takes reason strings. [MQTT-3.1.2-29]"""
+        self.largest = 0
+        """Bytes of a packet that the client takes at most; 0: of any."""
         self.aliases: ClientAliases | None = None
         """Of an MQTT 5 client."""
         self._complaints = 0
@@ -162,10 +194,14 @@ class Connection:
         """Chunks that do not make a whole packet yet."""
         self.missing = 0
         """Bytes that are missing for the packet in `_partial`; 0 where nothing is kept."""
-        self.owed: deque[tuple[int, bytes, int]] = deque()
-        """Acknowledgements that wait for the journal: by ticket, with how many messages they are for."""
+        self.owed: deque[tuple[int, bytes, int]] | tuple[()] = ()
+        """Acknowledgements that wait for the journal: by ticket, with how many messages they are for. A deque once
+        there are any."""
         self._unacknowledged = 0
         self._held_by_owed = False
+        self.published = 0
+        """Messages, and bytes, that have come since the last look at rates."""
+        self.received = 0
         self.heard = True
         """Whether anything has come since the last look at keep-alives."""
         self.last_heard = 0.0
@@ -190,11 +226,15 @@ class Connection:
     def receive(self, data: bytes) -> None:
         """Take a chunk as it comes from the peer."""
         if self.is_ready:
+            size = len(data)
+            self.received += size
             feed(self, data)
-            if len(data) >= TURN:
+            if size >= TURN:
                 self.line.give_way()
+            if self.throttle is not None:
+                self.throttle.received(size)
         elif self.state is State.WAITING:
-            self._greet(data)
+            greet(self, data)
         elif self.state is not State.CLOSED:
             self._partial.append(data)
 
@@ -231,48 +271,21 @@ class Connection:
             if rest:
                 feed(self, rest)
 
-    def _greet(self, data: bytes) -> None:
-        """Wait for one whole packet, which must be CONNECT. [MQTT-3.1.0-1]"""
-        if self.missing:
-            joined = self.join(data)
-            if joined is None:
-                return
-            data = joined
-        try:
-            if check_flags(data[0]) is not PacketType.CONNECT:
-                raise ProtocolViolation("the first packet is not CONNECT [MQTT-3.1.0-1]")
-            decoded = decode_length(data, 1)
-            if decoded is None:
-                self.keep(data, 0, len(data) + 1)
-                return
-            length, body = decoded
-            if length > self.quotas.max_packet:
-                raise PacketTooLarge(f"a CONNECT of {length} bytes; {self.quotas.max_packet} are allowed")
-            if len(data) < body + length:
-                self.keep(data, 0, body + length)
-                return
-            self._speak(data[body : body + 7])
-            connect = Connect.decode(data[body : body + length])
-        except UnsupportedVersion as unsupported:
-            newer = unsupported.level > Version.V5
-            self._speak(b"\0\4MQTT\5" if newer else b"")
-            self.refuse(ReasonCode.UNSUPPORTED_PROTOCOL_VERSION, str(unsupported))
-            return
-        except ProtocolViolation as violation:
-            if self.has_properties:
-                self.refuse(violation.code, str(violation))  # (MQTT 5.0, 4.13.1)
-            else:
-                self.fail(violation)
-            return
-        self._partial = [data[body + length :]]
+    # --- the beginning ---
+
+    def speak(self, version: Version) -> None:
+        """Speak this version from now on."""
+        self.version = version
+        self.has_properties = version is Version.V5
+
+    def ask(self, connect: Connect, rest: bytes) -> None:
+        """Ask to be admitted; `rest` is what has come after CONNECT."""
+        self.explains = connect.properties.request_problem_information is not False
+        self.largest = connect.properties.maximum_packet_size or 0
+        self._partial = [rest]
         self.state = State.ACCEPTING
         self.line.hold()
         self.host.admit(self, connect)
-
-    def _speak(self, head: bytes) -> None:
-        """Speak the version that the head of a CONNECT names."""
-        self.has_properties = head == b"\0\4MQTT\5"
-        self.version = Version.V5 if self.has_properties else Version.V3_1_1
 
     def established(self, session: Session, answer: Connack, entries: int) -> None:
         """The client is admitted: answer, once what its coming has changed since the journal had `entries` is on disk,
@@ -280,28 +293,47 @@ class Connection:
         self._cancel_timers()
         self.session = session
         self.state = State.CONNECTED
-        self.answer(answer.encode(self.version), entries)
+        size = len(answer.encode(self.version))
+        if 0 < self.largest < size:  # [MQTT-3.1.2-24]
+            why = f"CONNACK has {size} bytes, more than the {self.largest} that the client takes"
+            self.end(DisconnectReason.CLIENT_ERROR, why)
+            return
+        self.answer(answer, entries)
         if self.owed:
-            self.journal.when_durable(self._resume)  # behind CONNACK
+            self.journal.when_durable(self._begin)  # nothing is sent before CONNACK [MQTT-3.2.0-1]
         else:
-            self._resume(True)
-        self._go_on()
+            self._begin(True)
 
-    def _resume(self, durable: bool) -> None:
+    def _begin(self, durable: bool) -> None:
+        """CONNACK is on its way: now the session's messages may follow, and what the client has sent is handled."""
         if durable and self.is_connected:
-            self.session.resume()
-            self.host.sessions.resumed(self.session)
+            self.host.sessions.attach(self.session, self.line, self.may_receive)
+            self._go_on()
 
     # --- acknowledgements ---
 
-    def answer(self, data: bytes, entries: int) -> None:
-        """Send what rests on what has been entered into the journal since it had `entries`."""
+    def answer(self, packet: Answer, entries: int, count: int = 0) -> None:
+        """Send what rests on what has been entered into the journal since it had `entries`, and acknowledges `count`
+        messages. Raises Refused where the client takes no packet of its size."""
+        data = self._fitted(packet)
+        if data is None:
+            text = f"{type(packet).__name__.upper()} is larger than the {self.largest} bytes that the client takes"
+            raise Refused(DisconnectReason.CLIENT_ERROR, text, ReasonCode.PACKET_TOO_LARGE)
         if self.journal.entries != entries:
-            self.owe(data, 0)
+            self.owe(data, count)
         elif self.owed:
-            self.owe_behind(data, 0)
+            self.owe_behind(data, count)
         else:
             self.line.write(data)
+
+    def _fitted(self, packet: Answer | Disconnect) -> bytes | None:
+        """A packet as the client takes it: without its reason string where that makes it too large; None: not at all.
+        [MQTT-3.1.2-24] [MQTT-3.4.2-2] [MQTT-3.5.2-2] [MQTT-3.9.2-1] [MQTT-3.14.2-3]"""
+        data = packet.encode(self.version)
+        if self.largest and len(data) > self.largest:
+            data = msgspec.structs.replace(packet, properties=Properties()).encode(self.version)
+            return data if len(data) <= self.largest else None
+        return data
 
     def owe(self, data: bytes, count: int) -> None:
         """Send `data`, which acknowledges `count` messages, when all that is in the journal is durable."""
@@ -311,10 +343,13 @@ class Connection:
         self._owe(ticket, data, count)
 
     def owe_behind(self, data: bytes, count: int) -> None:
-        """Send `data` after all that is owed."""
+        """Send `data` after all that is owed, which there must be."""
+        assert self.owed
         self._owe(self.owed[-1][0], data, count)
 
     def _owe(self, ticket: int, data: bytes, count: int) -> None:
+        if isinstance(self.owed, tuple):
+            self.owed = deque()
         self.owed.append((ticket, data, count))
         self._unacknowledged += count
         if self._unacknowledged >= self.quotas.receive_maximum:
@@ -388,7 +423,7 @@ class Connection:
             if expiry and not self.session.expiry:
                 raise ProtocolViolation("DISCONNECT sets an expiry for a session that had none (MQTT 5.0, 3.14.2.2.2)")
             self.session.expiry = min(expiry, self.quotas.session_expiry)
-        if packet.code != ReasonCode.DISCONNECT_WITH_WILL:
+        if not packet.code:
             self.will = None  # [MQTT-3.14.4-3]
         self.end(DisconnectReason.CLIENT_INITIATED_DISCONNECT)
 
@@ -400,6 +435,8 @@ class Connection:
         if route is not None:
             return route if route.epoch == self.router.epoch else self._remember(topic, route.topic)
         name = decode_string(topic)
+        if not name:
+            raise ProtocolViolation("PUBLISH without a topic [MQTT-4.7.3-1] (MQTT 5.0, 3.3.2.1)")
         try:
             check_topic(name)
         except InvalidTopic as error:
@@ -443,11 +480,11 @@ class Connection:
     def refuse(self, code: ReasonCode, why: str) -> None:
         """Answer CONNECT with a refusal and close. [MQTT-3.2.2-5] [MQTT-3.2.2-7]"""
         if self.has_properties:
-            self.line.write(Connack(code, properties=self.explanation(why)).encode(self.version))
+            data = self._fitted(Connack(code, properties=self.explanation(why, code)))
         else:
-            answer = return_code(code)
-            if answer is not ReturnCode.ACCEPTED:
-                self.line.write(Connack(answer).encode(self.version))
+            data = Connack(RETURN_CODES[code]).encode() if code in RETURN_CODES else None
+        if data is not None and self.state is not State.CLOSED:
+            self.line.write(data)
         denied = code is ReasonCode.NOT_AUTHORIZED
         self.end(DisconnectReason.AUTH_ERROR if denied else DisconnectReason.CLIENT_ERROR, why)
 
@@ -469,17 +506,19 @@ class Connection:
         if self.state is State.CLOSED:
             return
         if why:
-            log.warning("%r: disconnected (%s): %s", self, reason.value, why)
+            level = logging.INFO if reason in IN_ORDER else logging.WARNING
+            log.log(level, "%r: disconnected (%s): %s", self, reason.value, why)
         was_connected = self.is_connected
         self.state = State.CLOSED
         self.is_ready = False
         self._cancel_timers()
         self._partial.clear()
         self._routes.clear()
-        if was_connected and self.has_properties:
+        if was_connected and self.has_properties and self.session.line is self.line:  # [MQTT-3.14.0-1]
             code = TOLD.get(reason) if code is None else code
-            if code is not None:
-                self.line.write(Disconnect(code, self.explanation(why)).encode(self.version))
+            data = None if code is None else self._fitted(Disconnect(code, self.explanation(why, code)))
+            if data is not None:
+                self.line.write(data)
         self.line.close()
         if self.trace.active:
             self.tell("disconnect", "success", "", why or reason.value)
@@ -505,8 +544,10 @@ class Connection:
 
     # --- seeing why ---
 
-    def explanation(self, why: str) -> Properties:
+    def explanation(self, why: str, code: ReasonCode = ReasonCode.SUCCESS) -> Properties:
         """`why` as an MQTT 5 reason string, where the client takes one. [MQTT-3.1.2-29]"""
+        if code is ReasonCode.NOT_AUTHORIZED:
+            why = DENIED
         return Properties(reason_string=why[:MAX_REASON]) if why and self.explains else Properties()
 
     def complain(self, text: str, *args: object) -> None:

@@ -12,7 +12,7 @@ to that would have nowhere to go.
 """
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 if TYPE_CHECKING:
     from fogbank.broker.line import Line
@@ -21,12 +21,12 @@ PATIENCE = 0.1
 """Seconds in which a blocked receiver must show progress to go on holding back its senders."""
 PROGRESS = 16 * 1024
 """Bytes it must take in that time."""
-HIGH_WATER = 1024 * 1024
+HIGH_WATER: Final = 1024 * 1024
 """Bytes in a connection's write buffer at which it is blocked, until it falls to LOW_WATER."""
-LOW_WATER = 256 * 1024
-MAX_BACKLOG = 8 * 1024 * 1024
+LOW_WATER: Final = 256 * 1024
+MAX_BACKLOG: Final = 8 * 1024 * 1024
 """Bytes in a connection's write buffer beyond which QoS 0 messages are dropped."""
-HIGH_QUEUE = 1000
+HIGH_QUEUE: Final = 1000
 """QoS 1 messages waiting for acknowledgements at which a connected session is blocked, until none waits."""
 
 

@@ -10,11 +10,12 @@ until PUBCOMP.
 
 from collections import deque
 from collections.abc import Callable, Iterator
+from typing import Final
 
 from fogbank.broker.runs import MAX_ID, Run, pubacks
 from fogbank.mqtt.errors import MalformedPacket
 
-PUBACK = 0x40
+PUBACK: Final = 0x40
 
 
 class Inflight:
@@ -31,8 +32,8 @@ class Inflight:
         """QoS 2 messages that the client has taken, by identifiers that it has not let go of yet."""
         self._loose: dict[int, Run] = {}
         """Single messages by identifier: what is left of runs acknowledged out of order. Older than all of `_runs`."""
-        self._runs: deque[Run] = deque()
-        """Messages with identifiers one after the other, the last of them before `_next`."""
+        self._runs: deque[Run] | tuple[()] = ()
+        """Messages with consecutive identifiers, the last of them before `_next`. A deque, once it is needed."""
         self._done = 0
         """How many messages of the first run are acknowledged."""
         self._next = 1
@@ -47,6 +48,8 @@ class Inflight:
         if end > MAX_ID or self.released or (self._loose and not self._loose.keys().isdisjoint(range(first, end))):
             return [self.send_one(one) for one in run.singles()]
         run = run.numbered(first)
+        if isinstance(self._runs, tuple):
+            self._runs = deque()
         self._runs.append(run)
         self._next = end
         self.count += run.count
@@ -63,7 +66,7 @@ class Inflight:
 
     def put(self, run: Run) -> Run:
         """Keep a single message that has its identifier already: one sent before a restart."""
-        self._loose[_identifier(run)] = run
+        self._loose[identifier(run)] = run
         self.count += 1
         return run
 
@@ -105,10 +108,10 @@ class Inflight:
 
     def release(self, packet_id: int) -> Run | None:
         """PUBREC: the client has taken a QoS 2 message, which from now on is not sent again. None: it is unknown."""
-        run = self._loose.pop(packet_id, None)
-        if run is not None:
-            self.released[packet_id] = run
-        return run or self.released.get(packet_id)
+        run = self._loose.get(packet_id)
+        if run is not None and run.qos == 2:
+            self.released[packet_id] = self._loose.pop(packet_id)
+        return self.released.get(packet_id)
 
     def complete(self, packet_id: int) -> Run | None:
         """PUBCOMP: the identifier of a QoS 2 message is free again."""
@@ -138,7 +141,7 @@ class Inflight:
         """The oldest `count` messages of the runs have arrived."""
         self.count -= count
         runs = self._runs
-        while count:
+        while count and runs:
             run = runs[0]
             part = min(count, run.count - self._done)
             if self.on_done is not None:
@@ -163,8 +166,9 @@ class Inflight:
                 self._loose[number] = one
                 number += 1
             self._done = 0
-        self._runs.clear()
+        self._runs = ()
 
 
-def _identifier(run: Run) -> int:
+def identifier(run: Run) -> int:
+    """The packet identifier of a single message that has been sent."""
     return run.frames[run.offset] << 8 | run.frames[run.offset + 1]

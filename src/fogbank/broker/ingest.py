@@ -7,7 +7,7 @@ identifiers of their own (see `runs`). Every other packet, and a PUBLISH with a 
 readable way through `Connection.handle`.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from fogbank.broker.reasons import Refused
 from fogbank.broker.runs import Run
@@ -19,15 +19,19 @@ if TYPE_CHECKING:
     from fogbank.broker.connection import Connection
     from fogbank.broker.router import Route
 
-TURNS = 1000
+TURNS: Final = 1000
 """Packets or runs of one chunk that are handled before others get their turn: a few milliseconds' worth."""
 
-WORTH = 16
+WORTH: Final = 16
 """Bytes of a packet handled the readable way that count as one more: a SUBSCRIBE of eight filters is much work."""
 
-PUBLISH_QOS_0 = 0x30
-PUBLISH_QOS_1 = 0x32
-PUBACK = 0x40
+PUBLISH_QOS_0: Final = 0x30
+PUBLISH_QOS_1: Final = 0x32
+PUBACK: Final = 0x40
+PUBACK_HEAD: Final = b"\x40\x02"
+PUBACK_0: Final = b"\x40\x02\0\0"
+SMALL: Final = 127
+"""The most that one byte says of a packet's length; no limit is below."""
 
 
 def feed(connection: "Connection", data: bytes) -> None:
@@ -40,7 +44,6 @@ def feed(connection: "Connection", data: bytes) -> None:
         data = joined
     position = 0
     end = len(data)
-    largest = connection.quotas.max_packet
     turns = TURNS
     try:
         while position < end:
@@ -55,14 +58,16 @@ def feed(connection: "Connection", data: bytes) -> None:
                 return
             first = data[position]
             length = data[position + 1]
-            if length > 127:
+            if length > SMALL:
                 decoded = decode_length(data, position + 1)
                 if decoded is None:
                     connection.keep(data, position, end - position + 1)
                     return
                 length, body = decoded
-            if length > largest:
-                raise PacketTooLarge(f"a packet of {length} bytes; {largest} are allowed")
+                if connection.has_properties and not length >> 7 * (body - position - 2):
+                    raise MalformedPacket(f"the length {length} takes more bytes than it needs [MQTT-1.5.5-1]")
+                if length > connection.quotas.max_packet:
+                    raise PacketTooLarge(f"a packet of {length} bytes; {connection.quotas.max_packet} are allowed")
             stop = body + length
             if stop > end:
                 check_flags(first)  # a peer that talks something else is not waited for
@@ -105,8 +110,6 @@ def _run_end(data: bytes, position: int, topic_end: int, stop: int) -> int:
     """Where the run of packets ends that have the length and the topic of the one at `position`."""
     size = stop - position
     last = len(data) - size
-    if stop > last:
-        return stop
     prefix = data[position:topic_end]
     starts = data.startswith
     while stop <= last and starts(prefix, stop):
@@ -115,6 +118,8 @@ def _run_end(data: bytes, position: int, topic_end: int, stop: int) -> int:
 
 
 def _publish_at_most_once(connection: "Connection", data: bytes, position: int, body: int, stop: int) -> int:
+    if connection.throttle is not None:
+        return _other(connection, data, PUBLISH_QOS_0, body, stop)
     topic_end = _topic_end(data, body, stop)
     start = topic_end
     if connection.has_properties:
@@ -125,10 +130,11 @@ def _publish_at_most_once(connection: "Connection", data: bytes, position: int, 
         raise PacketTooLarge(f"a payload of {stop - start} bytes; {connection.quotas.max_payload} are allowed")
     route = connection.route(data[body + 2 : topic_end])
     size = stop - position
-    run_end = _run_end(data, position, start, stop)
+    run_end = stop if stop + size > len(data) else _run_end(data, position, start, stop)
     count = (run_end - position) // size
     run = Run(data[position:run_end], size, topic_end - position, start - position, count, connection.version)
-    connection.router.send(route, run, connection.origin.client_id)
+    connection.published += count
+    connection.router.send(route, run, connection.session.client_id)
     if connection.flow.blocked:
         connection.hold_back(route)
     if route.handlers:
@@ -139,6 +145,8 @@ def _publish_at_most_once(connection: "Connection", data: bytes, position: int, 
 
 
 def _publish_at_least_once(connection: "Connection", data: bytes, position: int, body: int, stop: int) -> int:
+    if connection.throttle is not None:
+        return _other(connection, data, PUBLISH_QOS_1, body, stop)
     topic_end = _topic_end(data, body, stop)
     start = topic_end + 2
     if connection.has_properties:
@@ -158,24 +166,31 @@ def _publish_at_least_once(connection: "Connection", data: bytes, position: int,
             raise
         return _other(connection, data, PUBLISH_QOS_1, body, stop)  # MQTT 5 has an answer for it
     size = stop - position
-    run_end = _run_end(data, position, topic_end, stop)
+    run_end = stop if stop + size > len(data) else _run_end(data, position, topic_end, stop)
     count = (run_end - position) // size
     if connection.has_properties and data[start - 1 : run_end : size].count(0) != count:
         run_end, count = stop, 1
     run = Run(data[position:run_end], size, topic_end - position, start - position, count, connection.version)
-    if run.has_zero_id():
+    if count == 1:  # the shorter way for what comes singly
+        answers = PUBACK_HEAD + data[topic_end : topic_end + 2]
+        is_zero = answers == PUBACK_0
+    else:
+        answers = run.acknowledgements()
+        is_zero = run.has_zero_id()
+    if is_zero:
         raise MalformedPacket("the packet identifier is 0 [MQTT-2.3.1-1] [MQTT-2.2.1-3]")
+    connection.published += count
     journal = connection.journal
     entries = journal.entries
-    connection.router.send(route, run, connection.origin.client_id)
+    connection.router.send(route, run, connection.session.client_id)
     if route.handlers:
         _hand_over(connection, route, run, 1)
     if journal.entries != entries:
-        connection.owe(run.acknowledgements(), count)
+        connection.owe(answers, count)
     elif connection.owed:
-        connection.owe_behind(run.acknowledgements(), count)
+        connection.owe_behind(answers, count)
     else:
-        connection.line.write(run.acknowledgements())
+        connection.line.write(answers)
     if connection.flow.blocked:
         connection.hold_back(route)
     if connection.trace.active:

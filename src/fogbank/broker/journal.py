@@ -3,6 +3,10 @@
 Whatever happens in one turn of the event loop, and while an earlier commit is under way, becomes one commit. Whoever
 owes an acknowledgement notes the `ticket` of the commit being gathered and is called when that is durable. What is kept
 and discarded again before it is handed over never touches the disk.
+
+Where a commit fails, those who wait are told so, and the messages that it was to keep are not kept: whoever sent them
+sends them again. All else has already happened as far as clients can see, as when a session ended or a message arrived,
+so it is tried again until the disk is in line.
 """
 
 import asyncio
@@ -20,9 +24,58 @@ log = logging.getLogger(__name__)
 
 LAZY = 0.05
 """Seconds that what nobody waits for may stay uncommitted: messages that have arrived, above all."""
+RETRY = 1.0
+"""Seconds until what a failed commit leaves is tried again, where nothing else is to be written before."""
+MOST_AGAIN = 100_000
+"""Discards that are tried again; with more, messages that have arrived may come again after the next start."""
 
 Told: TypeAlias = Callable[[bool], object]
 """Called when a commit is durable, or with False where it has failed."""
+
+
+class Gathering:
+    """What is to go into one commit."""
+
+    __slots__ = ("changes", "discarded", "ended", "kept")
+
+    def __init__(self) -> None:
+        self.kept: dict[str, dict[int, tuple[Run | bytes, int, bool]]] = {}
+        """What to keep by owner and number, how many messages it is, and whether it may take the place of another."""
+        self.discarded: dict[str, list[int]] = {}
+        self.ended: list[str] = []
+        self.changes: dict[tuple[str, str], Put | Delete] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self.changes or self.ended or self.discarded or self.kept)
+
+    def encoded(self) -> list[Put | Delete | Keep | Discard | DiscardAll]:
+        """In an order in which they mean what was meant."""
+        changes: list[Put | Delete | Keep | Discard | DiscardAll] = [*self.changes.values()]
+        changes += [DiscardAll(owner) for owner in self.ended]
+        changes += [Discard(owner, numbers) for owner, numbers in self.discarded.items()]
+        changes += [
+            Keep(owner, number, what.encode() if isinstance(what, Run) else what, count)
+            for owner, kept in self.kept.items()
+            for number, (what, count, _) in kept.items()
+        ]
+        return changes
+
+    def take_again(self, failed: "Gathering") -> None:
+        """Put what is in `failed`, but for new messages, before what is here."""
+        self.changes = failed.changes | self.changes
+        gone = set(self.ended)
+        self.ended = failed.ended + self.ended
+        for owner, kept in failed.kept.items():
+            if owner not in gone:
+                since = set(self.discarded.get(owner, ()))
+                again = {number: entry for number, entry in kept.items() if entry[2] and number not in since}
+                if again:
+                    self.kept[owner] = again | self.kept.get(owner, {})
+        room = MOST_AGAIN - sum(map(len, self.discarded.values()))
+        for owner, numbers in failed.discarded.items():
+            if owner not in gone and len(numbers) <= room:
+                room -= len(numbers)
+                self.discarded[owner] = numbers + self.discarded.get(owner, [])
 
 
 class Journal:
@@ -36,12 +89,12 @@ class Journal:
         """Grows with every entry that an acknowledgement has to wait for: the hot path compares it."""
         self.ticket = 1
         """The number of the commit that is being gathered."""
-        self._kept: dict[tuple[str, int], tuple[Run | bytes, int, bool]] = {}
-        """What to keep, how many messages it is, and whether it may be on disk already, in another state."""
-        self._discarded: dict[str, list[int]] = {}
-        self._ended: list[str] = []
-        self._changes: dict[tuple[str, str], Put | Delete] = {}
+        self._next = Gathering()
         self._told: deque[tuple[int, Told]] = deque()
+        self.commits = 0
+        """How many have reached the disk."""
+        self.failures = 0
+        """How many have not."""
         self._committing = False
         self._scheduled = False
         self._lazily = False
@@ -50,19 +103,20 @@ class Journal:
 
     def keep(self, owner: str, number: int, run: Run) -> None:
         """Keep a run's messages under `number` and those that follow it."""
-        self._kept[owner, number] = (run, run.count, False)
+        self._next.kept.setdefault(owner, {})[number] = (run, run.count, False)
         self._enter()
 
     def replace(self, owner: str, number: int, body: bytes) -> None:
         """Keep something in the place of what may be there."""
-        self._kept[owner, number] = (body, 1, True)
+        self._next.kept.setdefault(owner, {})[number] = (body, 1, True)
         self._enter()
 
     def discard(self, owner: str, number: int, *, lazily: bool = True) -> None:
         """What was kept under this number is not needed any more. Nobody waits for that, unless not `lazily`."""
-        kept = self._kept.pop((owner, number), None)
+        of_owner = self._next.kept.get(owner)
+        kept = None if of_owner is None else of_owner.pop(number, None)
         if kept is None or kept[2]:
-            self._discarded.setdefault(owner, []).append(number)
+            self._next.discarded.setdefault(owner, []).append(number)
             if lazily:
                 self._soon_or_later()
             else:
@@ -70,15 +124,14 @@ class Journal:
 
     def discard_all(self, owner: str) -> None:
         """Nothing of an owner is needed any more, and nothing will be kept for it again."""
-        for entry in [entry for entry in self._kept if entry[0] == owner]:
-            del self._kept[entry]
-        self._discarded.pop(owner, None)
-        self._ended.append(owner)
+        self._next.kept.pop(owner, None)
+        self._next.discarded.pop(owner, None)
+        self._next.ended.append(owner)
         self._soon_or_later()
 
     def change(self, change: Put | Delete, *, lazily: bool = False) -> None:
         """Write a document. A later change of the same document takes the place of an earlier one."""
-        self._changes[change.kind, change.key] = change
+        self._next.changes[change.kind, change.key] = change
         if lazily:
             self._soon_or_later()
         else:
@@ -95,6 +148,18 @@ class Journal:
         self.when_durable(lambda _: done.set())
         await done.wait()
 
+    async def durable(self) -> None:
+        """Return when everything entered so far is on disk. Raises StorageError where it failed to get there."""
+        done: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+
+        def told(durable: bool) -> None:
+            if not done.done():
+                done.set_result(durable)
+
+        self.when_durable(told)
+        if not await done:
+            raise StorageError("what was to be kept could not be written; the log says why")
+
     def _enter(self) -> None:
         self.entries += 1
         self._schedule()
@@ -106,10 +171,10 @@ class Journal:
             self._scheduled = True
             self._scheduler.call_soon(self._flush)
 
-    def _soon_or_later(self) -> None:
+    def _soon_or_later(self, seconds: float = LAZY) -> None:
         if not (self._lazily or self._scheduled or self._committing):
             self._lazily = True
-            self._scheduler.call_later(LAZY, self._flush_lazily)
+            self._scheduler.call_later(seconds, self._flush_lazily)
 
     def _flush_lazily(self) -> None:
         self._lazily = False
@@ -121,36 +186,43 @@ class Journal:
         if self._committing:
             return
         ticket, self.ticket = self.ticket, self.ticket + 1
-        changes: list[Put | Delete | Keep | Discard | DiscardAll] = [*self._changes.values()]
-        changes += [DiscardAll(owner) for owner in self._ended]
-        changes += [Discard(owner, numbers) for owner, numbers in self._discarded.items()]
-        changes += [
-            Keep(owner, number, what.encode() if isinstance(what, Run) else what, count)
-            for (owner, number), (what, count, _) in self._kept.items()
-        ]
-        self._changes, self._ended, self._discarded, self._kept = {}, [], {}, {}
+        gathered = self._next
+        changes = gathered.encoded()
         if not changes:
+            gathered.kept.clear()
             self._tell(ticket, True)
             return
+        self._next = Gathering()
         self._committing = True
-        self._tasks.start(self._commit(changes, ticket), "commit")
+        self._tasks.start(self._commit(gathered, changes, ticket), "commit")
 
-    async def _commit(self, changes: list[Put | Delete | Keep | Discard | DiscardAll], ticket: int) -> None:
+    async def _commit(
+        self, gathered: Gathering, changes: list[Put | Delete | Keep | Discard | DiscardAll], ticket: int
+    ) -> None:
         durable = False
         try:
             await self._backlogs.commit(*changes)
             durable = True
+            self.commits += 1
         except StorageError as error:
+            self.failures += 1
             log.error("messages and subscriptions cannot be written, and are not acknowledged: %s", error)
         finally:
             self._committing = False
+            is_urgent = bool(self._next.kept or self._next.changes)
+            if not durable:
+                self._next.take_again(gathered)
             self._tell(ticket, durable)
-            if self._told or self._kept or self._changes:
+            if self._told or is_urgent:
                 self._schedule()
-            elif self._discarded or self._ended:
-                self._soon_or_later()
+            elif self._next:
+                self._soon_or_later(LAZY if durable else RETRY)
 
     def _tell(self, ticket: int, durable: bool) -> None:
         told = self._told
         while told and told[0][0] <= ticket:
-            told.popleft()[1](durable)
+            call = told.popleft()[1]
+            try:
+                call(durable)
+            except Exception:  # is no reason for the others not to be told
+                log.exception("whoever waited for a commit failed")

@@ -3,6 +3,7 @@
 AWS IoT developer guide, "Lifecycle events": fields, and that none are published for client IDs with `#` or `+`.
 """
 
+import uuid
 from typing import Any
 
 import msgspec
@@ -18,11 +19,8 @@ PRESENCE = "$aws/events/presence"
 SUBSCRIPTIONS = "$aws/events/subscriptions"
 REMEMBERED = 3600.0
 """Seconds after a disconnect for which a client ID's version number goes on; then it starts at 0 again."""
-
-
-class _Version(msgspec.Struct):
-    number: int
-    gone_at: float | None = None
+MOST_REMEMBERED = 100_000
+"""Clients that have gone and whose version number goes on; of more, those that went first start at 0 sooner."""
 
 
 class Lifecycle:
@@ -31,34 +29,32 @@ class Lifecycle:
     def __init__(self, router: Router, clock: Clock) -> None:
         self._router = router
         self._clock = clock
-        self._versions: dict[str, _Version] = {}
+        self._versions: dict[str, int] = {}
+        """The number of the last connect, by client ID."""
+        self._gone: dict[str, float] = {}
+        """When clients went, in that order."""
 
     def connected(self, connection: Connection, session: Session) -> None:
         """The connection has been accepted."""
         client_id = session.client_id
-        version = self._versions.get(client_id)
-        if version is None:
-            self._versions[client_id] = _Version(0)
-        else:
-            version.number += 1
-            version.gone_at = None
+        self._versions[client_id] = self._versions.get(client_id, -1) + 1
+        self._gone.pop(client_id, None)
         address = {"ipAddress": connection.peer.ip}
-        self._publish("connected", client_id, self._of(connection, session) | address | self._version(client_id))
+        self._publish("connected", client_id, _identity(connection, session.id) | address | self._version(client_id))
 
     def disconnected(self, connection: Connection, session: Session, reason: DisconnectReason) -> None:
         """An accepted connection has ended; its version number is that of its connect."""
         client_id = session.client_id
         initiated = reason is DisconnectReason.CLIENT_INITIATED_DISCONNECT
         ending = {"clientInitiatedDisconnect": initiated, "disconnectReason": reason.value}
-        self._publish("disconnected", client_id, self._of(connection, session) | ending | self._version(client_id))
-        if (version := self._versions.get(client_id)) is not None:
-            version.gone_at = self._clock.monotonic()
+        self._publish("disconnected", client_id, _identity(connection, session.id) | ending | self._version(client_id))
+        self._gone[client_id] = self._clock.monotonic()
+        self.forget()
 
     def connect_failed(self, connection: Connection, client_id: str) -> None:
-        """Policies do not allow the client to connect."""
+        """Policies do not allow the client to connect. Its session, which never began, has an identifier of its own."""
         event = {
-            "sessionIdentifier": "00000000-0000-0000-0000-000000000000",
-            "principalIdentifier": connection.peer.identity.id,
+            **_identity(connection, str(uuid.uuid4())),
             "ipAddress": connection.peer.ip,
             "connectFailureReason": "AUTHORIZATION_FAILED",
         }
@@ -74,35 +70,33 @@ class Lifecycle:
 
     def _tell_subscriptions(self, event_type: str, connection: Connection, filters: list[str]) -> None:
         session = connection.session
-        fields = self._of(connection, session) | {"topics": filters}
+        fields = _identity(connection, session.id) | {"topics": filters}
         self._publish(event_type, session.client_id, fields, SUBSCRIPTIONS)
 
     def forget(self) -> None:
         """Drop the version numbers of clients that have been away for long."""
         oldest = self._clock.monotonic() - REMEMBERED
-        gone = [
-            one for one, version in self._versions.items() if version.gone_at is not None and version.gone_at < oldest
-        ]
-        for client_id in gone:
-            del self._versions[client_id]
-
-    @staticmethod
-    def _of(connection: Connection, session: Session) -> dict[str, Any]:
-        event: dict[str, Any] = {
-            "sessionIdentifier": session.id,
-            "principalIdentifier": connection.peer.identity.id,
-        }
-        thing = connection.authorizer.grant.thing
-        if thing is not None and thing.attached:
-            event["thingName"] = thing.name
-        return event
+        while self._gone:
+            client_id = next(iter(self._gone))
+            if self._gone[client_id] >= oldest and len(self._gone) <= MOST_REMEMBERED:
+                return
+            del self._gone[client_id], self._versions[client_id]
 
     def _version(self, client_id: str) -> dict[str, int]:
-        version = self._versions.get(client_id)
-        return {"versionNumber": 0 if version is None else version.number}
+        return {"versionNumber": self._versions[client_id]}
 
     def _publish(self, event_type: str, client_id: str, fields: dict[str, Any], place: str = PRESENCE) -> None:
         if "+" in client_id or "#" in client_id:
             return
         event = {"clientId": client_id, "timestamp": milliseconds(self._clock), "eventType": event_type} | fields
         self._router.deliver(Message(f"{place}/{event_type}/{client_id}", msgspec.json.encode(event), qos=1))
+
+
+def _identity(connection: Connection, session_id: str) -> dict[str, Any]:
+    """Whose connection it is. Of things, only one that is attached exclusively is named."""
+    fields: dict[str, Any] = {"sessionIdentifier": session_id, "principalIdentifier": connection.peer.identity.id}
+    authorizer = getattr(connection, "authorizer", None)  # which those that are refused before policies are not given
+    thing = None if authorizer is None else authorizer.grant.thing
+    if thing is not None and thing.attached and thing.exclusive:
+        fields["thingName"] = thing.name
+    return fields

@@ -4,7 +4,7 @@ See `flow` for the rules that lines follow among one another.
 """
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 from fogbank.broker.flow import HIGH_WATER, LOW_WATER, MAX_BACKLOG, Flow
 
@@ -29,6 +29,8 @@ class Link(Protocol):
 
     def set_write_buffer_limits(self, high: int, low: int) -> object: ...
 
+    def get_extra_info(self, name: str, default: Any = None) -> Any: ...
+
 
 class Line:
     """A link with the broker's flow control on both of its directions."""
@@ -40,6 +42,7 @@ class Line:
         "_holds",
         "_link",
         "_out",
+        "_reported",
         "_written",
         "choked",
         "full",
@@ -51,6 +54,7 @@ class Line:
         self._flow = flow
         self._out: list[bytes | bytearray] = []
         self._written = 0
+        self._reported = 0
         self._holds = 0
         self._closed = False
         self._blocked_by_queue = False
@@ -61,6 +65,12 @@ class Line:
         self.choked = False
         """Whether the peer is so far behind that QoS 0 messages to it are dropped."""
         link.set_write_buffer_limits(HIGH_WATER, LOW_WATER)
+
+    @property
+    def target(self) -> tuple[str | None, int | None]:
+        """Address and port at the server's end, as far as the link knows them."""
+        name = self._link.get_extra_info("sockname")
+        return (name[0], name[1]) if isinstance(name, tuple) else (None, None)
 
     # --- writing ---
 
@@ -87,6 +97,11 @@ class Line:
         """Bytes that the peer has taken so far."""
         return self._written - self._link.get_write_buffer_size()
 
+    def written_since(self) -> int:
+        """Bytes written since this was asked before."""
+        written, self._reported = self._written - self._reported, self._written
+        return written
+
     def pause_writing(self) -> None:
         """The link's buffer is above its high-water mark. (asyncio.Protocol)"""
         self.full = True
@@ -99,6 +114,8 @@ class Line:
             self.choked = False
             self.let_go()
         self._unblock()
+        if self.on_room is not None:
+            self.on_room()
 
     def queue_grown(self) -> None:
         """More than `HIGH_QUEUE` QoS 1 messages wait for the client's acknowledgements."""
@@ -117,6 +134,11 @@ class Line:
             self._flow.release(self)
 
     # --- reading ---
+
+    @property
+    def is_held(self) -> bool:
+        """Whether nothing is read from the peer just now."""
+        return self._holds > 0
 
     def hold(self) -> None:
         """Stop reading from the peer; each hold needs its `let_go`."""

@@ -6,7 +6,7 @@ What is plain and frequent is done by `ingest`.
 from typing import TYPE_CHECKING
 
 from fogbank.broker.quotas import NEVER
-from fogbank.broker.reasons import DisconnectReason, Refused
+from fogbank.broker.reasons import DisconnectReason, Refused, Throttled
 from fogbank.broker.retained import RetainedFull
 from fogbank.message import NO_PROPERTIES, Message, MessageProperties
 from fogbank.mqtt import Properties, ReasonCode
@@ -24,6 +24,7 @@ REFUSAL = 0x80
 def publish(connection: "Connection", first: int, body: bytes) -> None:
     """Any PUBLISH. Raises ProtocolViolation and Refused."""
     packet = Publish.decode(first, body, connection.version)
+    receive_maximum = connection.quotas.receive_maximum
     if packet.qos > connection.quotas.max_qos:
         raise ProtocolViolation(
             f"PUBLISH with quality of service {packet.qos}; {connection.quotas.max_qos} is the highest that is served"
@@ -38,12 +39,23 @@ def publish(connection: "Connection", first: int, body: bytes) -> None:
     if packet.qos == 2 and packet.packet_id in connection.session.received:
         connection.owe(Pubrec(packet.packet_id).encode(connection.version), 0)  # taken before [MQTT-4.3.3-10]
         return
+    if packet.qos == 2 and connection.has_properties and len(connection.session.received) >= receive_maximum:
+        raise ProtocolViolation(
+            f"more than {receive_maximum} messages without PUBREL [MQTT-3.3.4-7]",
+            code=ReasonCode.RECEIVE_MAXIMUM_EXCEEDED,
+        )
+    connection.published += 1
+    if connection.throttle is not None and not connection.throttle.take():
+        return  # discarded: not acknowledged either
     entries = connection.journal.entries
     try:
         _deliver(connection, packet, topic)
     except Refused as refused:
         # 3.1.1 has no way to refuse a PUBLISH but to disconnect; 5.0 has one, from QoS 1 on
-        if not (connection.has_properties and packet.qos):
+        can_say = connection.has_properties and packet.qos
+        if isinstance(refused, Throttled) and not can_say:
+            return
+        if not can_say:
             raise
         connection.complain("%s", refused)
         _acknowledge(connection, packet, entries, refused.code, str(refused))
@@ -58,11 +70,15 @@ def _deliver(connection: "Connection", packet: Publish, topic: str) -> None:
     if problem := properties_problem(packet.properties, quotas):
         raise Refused(DisconnectReason.CLIENT_ERROR, problem, ReasonCode.QUOTA_EXCEEDED)
     if packet.retain:
-        if topic.startswith("$") and not quotas.retained_reserved:
+        reserved = topic.startswith("$") and not quotas.retained_reserved
+        if reserved or connection.router.is_reserved(topic):
             raise Refused(
                 DisconnectReason.CLIENT_ERROR, f"no message is retained on {topic!r}", ReasonCode.TOPIC_NAME_INVALID
             )
         connection.allow(connection.authorizer.retain(topic), "publish", topic)
+        rates = connection.host.rates
+        if rates is not None and (excess := rates.retain(repr(connection), topic)):
+            raise Throttled(excess)
     message = Message(
         topic,
         packet.payload,
@@ -85,19 +101,11 @@ def _deliver(connection: "Connection", packet: Publish, topic: str) -> None:
 def _acknowledge(connection: "Connection", packet: Publish, entries: int, code: ReasonCode, why: str) -> None:
     """PUBACK or PUBREC, once what it acknowledges is on disk."""
     if packet.qos == 1:
-        puback = Puback(packet.packet_id, code, connection.explanation(why))
-        connection.answer(puback.encode(connection.version), entries)
+        connection.answer(Puback(packet.packet_id, code, connection.explanation(why, code)), entries, count=1)
     elif packet.qos == 2:
-        session = connection.session
         if code < REFUSAL:
-            if connection.has_properties and len(session.received) >= connection.quotas.receive_maximum:
-                raise ProtocolViolation(
-                    f"more than {connection.quotas.receive_maximum} messages without PUBREL [MQTT-3.3.4-7]",
-                    code=ReasonCode.RECEIVE_MAXIMUM_EXCEEDED,
-                )
-            connection.host.sessions.received(session, packet.packet_id)
-        pubrec = Pubrec(packet.packet_id, code, connection.explanation(why))
-        connection.answer(pubrec.encode(connection.version), entries)
+            connection.host.sessions.received(connection.session, packet.packet_id)
+        connection.answer(Pubrec(packet.packet_id, code, connection.explanation(why, code)), entries)
 
 
 # --- acknowledgements ---
@@ -124,7 +132,7 @@ def pubrel(connection: "Connection", body: bytes) -> None:
     entries = connection.journal.entries
     known = connection.host.sessions.let_go(connection.session, packet.packet_id)
     code = ReasonCode.SUCCESS if known else ReasonCode.PACKET_IDENTIFIER_NOT_FOUND
-    connection.answer(Pubcomp(packet.packet_id, code).encode(connection.version), entries)
+    connection.answer(Pubcomp(packet.packet_id, code), entries)
 
 
 def pubcomp(connection: "Connection", body: bytes) -> None:

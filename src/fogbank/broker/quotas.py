@@ -15,8 +15,47 @@ NEVER = 0xFFFF_FFFF
 UNBOUNDED = 1 << 62
 
 
+class Rates(msgspec.Struct, frozen=True, kw_only=True):
+    """How many there may be in a second, of the account unless said otherwise. A burst is at most a second's worth."""
+
+    enforced: bool
+    """Whether they bind; if not, who passes one is told so in the log, once."""
+    connects: int
+    """CONNECT requests; more are refused. Counted once it is clear that the client may connect."""
+    connects_per_client: int
+    """Of one client ID."""
+    connection_publishes: int
+    """Messages of one connection, in and out together; more are discarded."""
+    connection_bytes: int
+    """Of one connection, in and out together; more are delayed."""
+    inbound_publishes: int
+    """Messages from clients, over HTTP too; more are discarded."""
+    outbound_publishes: int
+    """Messages to clients; more are discarded."""
+    subscriptions: int
+    """Each filter counts; more are refused."""
+    retained_publishes: int
+    """Messages to be retained, and to be forgotten; more are refused where there is a way to say so, else discarded."""
+    retained_publishes_per_topic: int
+    queued_messages: int
+    """Messages that begin to wait for clients that are away; more are dropped."""
+    replayed_messages: int
+    """Of those that waited, to one client that is back."""
+    shared_messages: int
+    """Of those that waited for a group of shared subscriptions, to each of its members."""
+    connection_calls: int
+    """DeleteConnection, GetConnection and ListSubscriptions, each; more are refused."""
+    connection_calls_per_client: int
+    """The same for one client ID."""
+    direct_messages: int
+    """SendDirectMessage; more are refused. Each counts among the messages of its connection as well."""
+
+
 class Quotas(msgspec.Struct, frozen=True, kw_only=True):
     """The limits of one connection. Sizes are bytes, times seconds."""
+
+    rates: Rates | None
+    """None: as fast as it goes."""
 
     # packets
     max_payload: int
@@ -100,7 +139,28 @@ class Quotas(msgspec.Struct, frozen=True, kw_only=True):
         return None
 
 
+AWS_RATES = Rates(
+    enforced=False,
+    connects=3000,  # [GR] "Connect requests per second per account"
+    connects_per_client=1,  # [GR] "Connect requests per second per client ID"
+    connection_publishes=100,  # [GR] "Publish requests per second per connection": excess is discarded
+    connection_bytes=512 * 1024,  # [GR] "Throughput per second per connection": excess is delayed
+    inbound_publishes=20_000,  # [GR] "Inbound publish requests per second per account"
+    outbound_publishes=20_000,  # [GR] "Outbound publish requests per second per account"
+    subscriptions=3000,  # [GR] "Subscriptions per second per account"
+    retained_publishes=500,  # [GR] "Retained message inbound publish requests per second per account"
+    retained_publishes_per_topic=1,  # [GR] the same "per topic"
+    queued_messages=500,  # [GR] "Queued messages per second per account"
+    replayed_messages=10,  # [DG] "MQTT persistent sessions"
+    shared_messages=20,  # [DG] "MQTT", "Shared Subscriptions"
+    connection_calls=100,  # [GR] the operation's "transactions per second (TPS) per account"
+    connection_calls_per_client=1,  # [GR] the same "per client ID"
+    direct_messages=20_000,  # [GR] "SendDirectMessage"
+)
+"""What happens to the excess is UNVERIFIED where the table does not say it; see `throttling`."""
+
 AWS = Quotas(
+    rates=AWS_RATES,
     max_payload=128 * 1024,  # [GR] "The payload for every publish request can be no larger than 128 KB"
     max_packet=146 * 1024,  # [GR] "Maximum MQTT5 packet size", applied to 3.1.1 as well
     min_client_packet=512,  # [GR] "Maximum packet size ... minimum value"
@@ -136,7 +196,10 @@ AWS = Quotas(
     retained_reserved=False,  # [DG] "MQTT retained messages"
 )
 
+STRICT = msgspec.structs.replace(AWS, rates=msgspec.structs.replace(AWS_RATES, enforced=True))
+
 OPEN = Quotas(
+    rates=None,
     max_payload=MAX_REMAINING_LENGTH,
     max_packet=MAX_REMAINING_LENGTH,
     min_client_packet=1,
@@ -175,4 +238,4 @@ OPEN = Quotas(
 
 def quotas(limits: Limits) -> Quotas:
     """The table that binds under `--limits`."""
-    return OPEN if limits is Limits.OPEN else AWS
+    return {Limits.AWS: AWS, Limits.STRICT: STRICT, Limits.OPEN: OPEN}[limits]

@@ -43,6 +43,19 @@ TOLD: dict[DisconnectReason, ReasonCode] = {
 """
 
 
+IN_ORDER = frozenset(
+    {
+        DisconnectReason.API_INITIATED_DISCONNECT,
+        DisconnectReason.CUSTOMAUTH_TTL_EXPIRATION,
+        DisconnectReason.WEBSOCKET_TTL_EXPIRATION,
+    }
+)
+"""Nothing is wrong where a connection ends by these: somebody has asked for it, or its time is over."""
+
+DENIED = "not authorized; the server's log and trace say why"
+"""What a client is told of a decision by policies. Which of them lacks what would help a stranger to get in."""
+
+
 class Refused(FogbankError):
     """What the client asked for ends its connection; the text says why, for the log and for MQTT 5's reason string."""
 
@@ -50,3 +63,10 @@ class Refused(FogbankError):
         super().__init__(message)
         self.reason = reason
         self.code = TOLD[reason] if code is None else code
+
+
+class Throttled(Refused):
+    """A rate is exceeded: the message is refused where there is a way to say so, and else discarded."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(DisconnectReason.THROTTLED, message)

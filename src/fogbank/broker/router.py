@@ -83,7 +83,11 @@ class Router:
         self._sessions: SubscriptionTree[Session] = SubscriptionTree(hash_matches_parent=hash_matches_parent)
         self._groups: SubscriptionTree[Group] = SubscriptionTree(hash_matches_parent=hash_matches_parent)
         self._handlers: SubscriptionTree[Subscriber] = SubscriptionTree()
+        self._reserved: dict[str, Subscriber] = {}
+        """By prefix, whoever alone gets the messages on topics that begin with it."""
         self._routes: dict[str, Route] = {}
+        self.tally: dict[Route, int] | None = None
+        """Messages by route, where somebody adds up what is sent."""
         self._clock = clock
         self._journal = journal
         self._retained = retained
@@ -98,6 +102,23 @@ class Router:
     def unsubscribe(self, filter_: str, subscriber: Subscriber) -> None:
         self._handlers.remove(filter_, subscriber)
         self.touch(filter_)
+
+    def reserve(self, prefix: str, subscriber: Subscriber) -> None:
+        """Give all messages on topics that begin with `prefix` to this subscriber and nobody else; none is retained."""
+        self._reserved[prefix] = subscriber
+        self.touch_all()
+
+    def is_reserved(self, topic: str) -> bool:
+        """Whether a topic, or all that a filter can match, is reserved for a subscriber."""
+        return self._owner(topic) is not None
+
+    def _owner(self, topic: str) -> Subscriber | None:
+        """Whoever a topic is reserved for."""
+        if topic.startswith("$"):
+            for prefix, subscriber in self._reserved.items():
+                if topic.startswith(prefix):
+                    return subscriber
+        return None
 
     def subscribe_session(self, filter_: str, session: Session, options: Options) -> None:
         self._sessions.add(filter_, session, options)
@@ -142,6 +163,11 @@ class Router:
 
     def _compute(self, route: Route) -> None:
         topic = route.topic
+        owner = self._owner(topic)
+        if owner is not None:
+            route.handlers = (owner,)
+            route.epoch = self.epoch
+            return
         plain: dict[Session, int] = {}
         receivers = []
         for session, several in self._sessions.match(topic).items():
@@ -167,11 +193,11 @@ class Router:
     # --- messages ---
 
     async def publish(self, message: Message) -> None:
-        """Port Publisher. Raises RetainedFull."""
+        """Port Publisher. Raises RetainedFull, StorageError."""
         entries = self._journal.entries
         self.deliver(message)
-        if message.qos and self._journal.entries != entries:
-            await self._journal.settled()
+        if (message.qos or message.retain) and self._journal.entries != entries:
+            await self._journal.durable()
 
     def deliver(self, message: Message) -> bool:
         """Route a message that is already an object: the readable way, for the platform's own and for rare flags.
@@ -179,8 +205,8 @@ class Router:
         What must be on disk before it may be acknowledged is in the journal on return. Whether anybody was there to
         get it. Raises RetainedFull, and then nobody gets it.
         """
-        if message.retain and (change := self._retained.change(message)) is not None:
-            self._journal.change(change)
+        if message.retain and self._owner(message.topic) is None:
+            self._journal.change(self._retained.change(message))
         if message.expires_at is not None and message.expires_at <= self._clock.time():
             return True
         route = self.route(message.topic)
@@ -193,6 +219,9 @@ class Router:
     def send(self, route: Route, run: Run, sender: str | None, *, retain: bool = False) -> None:
         """Give a run to the clients of its route, each at the lower of both qualities of service. `sender` is the
         client ID of its publisher, `retain` whether it was published with that flag."""
+        tally = self.tally
+        if tally is not None:
+            tally[route] = tally.get(route, 0) + run.count
         qos = run.frames[0] >> 1 & 3
         if not qos:
             for session in route.sessions:
@@ -209,7 +238,7 @@ class Router:
         for receiver in route.receivers:
             _send(receiver, run, qos, sender, retain)
         for share in route.shares:
-            share.group.deliver(run, share.members)
+            share.group.deliver(run, share.members, retain=retain)
 
 
 def _send(receiver: Receiver, run: Run, qos: int, sender: str | None, retain: bool) -> None:

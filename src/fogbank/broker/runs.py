@@ -10,7 +10,7 @@ is turned into that form once, for all of them.
 """
 
 from collections.abc import Iterator
-from typing import Self
+from typing import Final, Self
 
 import msgspec
 
@@ -19,16 +19,18 @@ from fogbank.mqtt import Properties, Version
 from fogbank.mqtt.codec import PacketType, decode_length, encode_length, encode_string
 from fogbank.mqtt.properties import encode_properties
 
-MAX_ID = 65_535
+MAX_ID: Final = 65_535
 DUP = 0x08
 RETAIN = 0x01
 
 _ALL = range(MAX_ID + 1)
-_HIGH = bytes(number >> 8 for number in _ALL)
-_LOW = bytes(number & 0xFF for number in _ALL)
+_HIGH = bytes([number >> 8 for number in _ALL])
+_LOW = bytes([number & 0xFF for number in _ALL])
 _PUBACK = b"\x40\x02"
-_PUBACKS = b"".join(_PUBACK + number.to_bytes(2, "big") for number in _ALL)
+_PUBACKS = b"".join([_PUBACK + number.to_bytes(2, "big") for number in _ALL])
 """The PUBACK of every packet identifier, in order: acknowledgements in order are one comparison away."""
+_IDENTIFIER = b"\x0b"
+"""The subscription identifier among properties. (MQTT 5.0, 3.3.2.3.8)"""
 _V3, _V5 = Version.V3_1_1, Version.V5
 
 
@@ -118,8 +120,6 @@ class Run(msgspec.Struct, gc=False):
     def has_zero_id(self) -> bool:
         """Whether a packet has the identifier 0, which none may have. [MQTT-2.3.1-1] [MQTT-2.2.1-3]"""
         frames, size, offset = self.frames, self.size, self.offset
-        if self.count == 1:
-            return not (frames[offset] or frames[offset + 1])
         if 0 not in frames[offset + 1 :: size]:
             return False
         return any(not (frames[at] or frames[at + 1]) for at in range(offset, len(frames), size))
@@ -136,7 +136,8 @@ class Run(msgspec.Struct, gc=False):
 
     def singles(self) -> Iterator["Run"]:
         """Each message as a run of its own."""
-        return (self._part(place, place + 1) for place in range(self.count))
+        for place in range(self.count):
+            yield self._part(place, place + 1)
 
     def _part(self, begin: int, end: int) -> "Run":
         return Run(
@@ -167,13 +168,24 @@ class Run(msgspec.Struct, gc=False):
         """The same messages at another quality of service, with these flags, and subscription identifiers of 5.0."""
         first = 0x30 | qos << 1 | retain
         if identifiers:
-            extra = b"".join(b"\x0b" + encode_length(identifier) for identifier in identifiers)
+            extra = b"".join([_IDENTIFIER + encode_length(identifier) for identifier in identifiers])
             return self._built(first, self.topic, _V5, extra + self.properties, self.payloads(), self)
         if first == self.frames[0]:
             return self
         if qos and self.qos and self.count == 1:
             return msgspec.structs.replace(self, frames=bytes((first,)) + self.frames[1:], other=None)
         return self._built(first, self.topic, self.version, self.properties, self.payloads(), self)
+
+    def without_identifiers(self) -> "Run":
+        """The same messages without the subscription identifiers that `at` gave them."""
+        properties = self.properties
+        while properties[:1] == _IDENTIFIER:
+            decoded = decode_length(properties, 1)
+            assert decoded is not None
+            properties = properties[decoded[1] :]
+        if properties == self.properties:
+            return self
+        return self._built(self.frames[0], self.topic, self.version, properties, self.payloads(), self)
 
     def dressed(self, extra: bytes, topic: bytes) -> "Run":
         """For the wire of one MQTT 5 client: the same packets with properties before the others, and `topic`."""
@@ -231,8 +243,6 @@ class Run(msgspec.Struct, gc=False):
     def acknowledgements(self) -> bytes:
         """The PUBACKs for the packets as they are numbered."""
         frames, size, offset = self.frames, self.size, self.offset
-        if self.count == 1:
-            return _PUBACK + frames[offset : offset + 2]
         answers = bytearray((_PUBACK + bytes(2)) * self.count)
         answers[2::4] = frames[offset::size]
         answers[3::4] = frames[offset + 1 :: size]

@@ -4,18 +4,21 @@ Its subscriptions, the messages it has not acknowledged, and those that wait for
 on disk before their publisher is told that they arrived (`store`); while it is away they are there alone.
 """
 
+import asyncio
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from math import inf
+from typing import Final
 
 import msgspec
 
 from fogbank.broker.aliases import Aliases
 from fogbank.broker.flow import HIGH_QUEUE, HIGH_WATER
-from fogbank.broker.inflight import Inflight
+from fogbank.broker.inflight import Inflight, identifier
 from fogbank.broker.journal import Journal
 from fogbank.broker.line import Line
 from fogbank.broker.quotas import Quotas
+from fogbank.broker.rates import AccountRates
 from fogbank.broker.runs import Run
 from fogbank.broker.store import RELEASED, SENT, WAITING, Store
 from fogbank.broker.subscriptions import Options
@@ -29,12 +32,15 @@ Wanted = Callable[[str], bool]
 
 PAGE = 1000
 """Runs that are read from disk at a time."""
-READ_AHEAD = 500
+READ_AHEAD: Final = 500
 """Messages in memory below which more are read."""
-IN_MEMORY = 5000
+IN_MEMORY: Final = 5000
 """Messages of a persistent session in memory above which further ones stay on disk until their turn comes."""
 
-QOS_2 = 0x04
+MOST_ADDED = 10
+"""Bytes by which a packet grows at most on its way out: expiry (5), topic alias (3), and one of each of two lengths."""
+
+QOS_2: Final = 0x04
 _V5 = Version.V5
 
 
@@ -45,6 +51,7 @@ class Surroundings(msgspec.Struct):
     clock: Clock
     journal: Journal
     tasks: Tasks
+    rates: AccountRates | None = None
     dropped: int = 0
     """Messages lost to full queues, slow connections and packet sizes, of all sessions together."""
 
@@ -69,6 +76,7 @@ class Session:
         "queued",
         "queued_bytes",
         "received",
+        "sources",
         "store",
         "subscriptions",
         "version",
@@ -87,12 +95,12 @@ class Session:
         """The way to the client, while it is connected."""
         self.wanted: Wanted | None = None
         """Whether policies allow a topic's messages to reach the client, while it is connected."""
-        self.disconnected_at = 0.0
-        """On the wall clock, while it is not."""
+        self.disconnected_at = inf
+        """On the wall clock; infinite while it is connected."""
         self.subscriptions: dict[str, Options] = {}
         self.inflight = Inflight()
-        self.queue: deque[Run] = deque()
-        """What waits in memory: for acknowledgements to make room, mostly."""
+        self.queue: deque[Run] | tuple[()] = ()
+        """What waits in memory: for acknowledgements to make room, mostly. A deque, which is large, once any has."""
         self.queued = 0
         self.queued_bytes = 0
         self.received: set[int] = set()
@@ -101,6 +109,8 @@ class Session:
         """Messages lost to a full queue or a slow connection."""
         self.store: Store | None = None
         """Where messages are kept on disk; None for a session that ends with its connection."""
+        self.sources: list[Callable[[], None]] = []
+        """Called when there is room for more: what waits elsewhere, with the groups that it is a member of."""
         self.window = around.quotas.inflight
         """Unacknowledged messages that the client takes."""
         self.largest = 0
@@ -145,6 +155,8 @@ class Session:
         store = self.store
         if store is not None:
             room = self._room(run, store.messages, store.size)
+            if line is None and (rates := self._around.rates) is not None:
+                room = min(room, rates.queue(self.client_id, run.count))
             if run.count > room:
                 self._lose(run.count - room)
                 if not room:
@@ -166,6 +178,29 @@ class Session:
             self.pump()
         if self.queued > HIGH_QUEUE:
             line.queue_grown()
+
+    def send_at_once(self, run: Run) -> int | None:
+        """Send a single message past all that waits, and keep it nowhere; its packet identifier, 0 at QoS 0.
+
+        None: the client is away, takes no packet of this size, or cannot take one now.
+        """
+        line = self.line
+        if line is None or line.choked:
+            return None
+        run = run.in_form(self.version)
+        if not self._takes(run):
+            return None
+        if not run.qos:
+            line.write(self._dressed(run).frames)
+            return 0
+        if line.full or self.inflight.count >= self.window:
+            return None
+        if self.store is not None and self.store.loaded < 0:
+            return None  # identifiers from before a restart are still to be read: it might be given one of them
+        sent = self.inflight.send(run)
+        one = sent[0] if isinstance(sent, list) else sent
+        line.write(self._dressed(one).frames)
+        return identifier(one)
 
     def _write(self, line: Line, run: Run) -> None:
         """Send a run on its way."""
@@ -199,8 +234,12 @@ class Session:
         """Write when all entered so far is on disk, if the client is still there then."""
 
         def told(durable: bool) -> None:
-            if durable and self.line is line:
+            if self.line is not line:
+                return
+            if durable:
                 line.write(data())
+            else:
+                line.close()
 
         self._around.journal.when_durable(told)
 
@@ -208,14 +247,15 @@ class Session:
         """Whether messages are still to be delivered: not expired, and not too large for the client."""
         if run.expires_at is not None and run.expires_at <= self._around.clock.time():
             return False
-        if self.largest and self._dressed_size(run) > self.largest:  # [MQTT-3.1.2-24] [MQTT-3.1.2-25]
+        if not self._fits(run):  # [MQTT-3.1.2-24] [MQTT-3.1.2-25]
             self._lose(run.count)
             return False
         return True
 
-    def _dressed_size(self, run: Run) -> int:
-        """An upper bound of the size of one of the packets as they go out."""
-        return run.size + (5 if run.expires_at is not None else 0) + (3 if self.aliases is not None else 0)
+    def _fits(self, run: Run) -> bool:
+        """Whether a packet as it goes out is one that the client takes."""
+        largest = self.largest
+        return not largest or run.size + MOST_ADDED <= largest or self._dressed(run).size <= largest
 
     def _dressed(self, run: Run) -> Run:
         """Packets as they go out to this client: with what remains until they expire, and with topic aliases."""
@@ -225,7 +265,7 @@ class Session:
         topic = None
         if run.expires_at is not None:  # [MQTT-3.3.2-6]
             extra = b"\x02" + max(0, int(run.expires_at - self._around.clock.time())).to_bytes(4, "big")
-        if self.aliases is not None:
+        if self.aliases is not None and not 0 < self.largest < run.size + MOST_ADDED:
             topic = run.topic
             alias, known = self.aliases.of(topic)
             if alias:
@@ -294,11 +334,16 @@ class Session:
                 run = run.first(room)
             self.queued -= run.count
             self.queued_bytes -= len(run.frames)
-            sent += len(run.frames)
+            before = self.inflight.count
             self._write(line, run)
-        if self.queued < READ_AHEAD and self._is_behind and not self._reading:
-            self._reading = True
-            self._around.tasks.start(self._read_on(), "read")
+            if self.inflight.count > before:  # nobody acknowledges what has expired
+                sent += len(run.frames)
+        if self.queued < READ_AHEAD:
+            if self._is_behind and not self._reading:
+                self._reading = True
+                self._around.tasks.start(self._read_on(), "read")
+            for more in self.sources:
+                more()
         if not queue:
             line.queue_drained()
 
@@ -319,6 +364,7 @@ class Session:
                 for step, run in runs:
                     self._take(step, run)
                 self.pump()
+                await asyncio.sleep(0)  # reads need not wait, and of what has expired there may be much
         finally:
             self._reading = False
 
@@ -332,9 +378,9 @@ class Session:
             else:
                 self._enqueue(run if run.version == self.version else run.in_form(self.version))
         elif step == SENT:
-            line.write(self._dressed(self.inflight.put(run).repeated()).frames)
+            self._repeat(line, self.inflight.put(run))
         else:
-            packet_id = run.frames[run.offset] << 8 | run.frames[run.offset + 1]
+            packet_id = identifier(run)
             self.inflight.put_released(packet_id, run)
             line.write(Pubrel(packet_id).encode(Version(self.version)))
 
@@ -346,6 +392,8 @@ class Session:
                 if not room:
                     return
                 run = run.first(room)
+        if isinstance(self.queue, tuple):
+            self.queue = deque()
         self.queue.append(run)
         self.queued += run.count
         self.queued_bytes += len(run.frames)
@@ -373,11 +421,19 @@ class Session:
         if line is None:
             return
         for run in list(self.inflight):
-            if run.expires_at is None or self._takes(run):
-                line.write(self._dressed(run.repeated()).frames)
+            self._repeat(line, run)
         for packet_id in self.inflight.released:
             line.write(Pubrel(packet_id).encode(Version(self.version)))
         self.pump()
+
+    def _repeat(self, line: Line, run: Run) -> None:
+        """Send again what was on its way, whether it has expired meanwhile or not. [MQTT-3.3.2-5] [MQTT-4.4.0-1]"""
+        if self._fits(run):
+            line.write(self._dressed(run.repeated()).frames)
+            return
+        self._lose(run.count)
+        for one in run.singles():
+            self.inflight.acknowledge_one(identifier(one))
 
     def detach(self) -> None:
         """The client is gone: what waits in memory is let go where it is on disk."""
@@ -393,17 +449,6 @@ class Session:
             else:
                 store.loaded = row.number - 1
                 break
-        self.queue = deque(kept)
+        self.queue = deque(kept) if kept else ()
         self.queued = sum(run.count for run in kept)
         self.queued_bytes = sum(len(run.frames) for run in kept)
-
-    def record(self) -> dict[str, Any]:
-        """What of it is kept as a document."""
-        return {
-            "client_id": self.client_id,
-            "version": int(self.version),
-            "id": self.id,
-            "expiry": self.expiry,
-            "disconnected_at": None if self.line is not None else self.disconnected_at,
-            "subscriptions": self.subscriptions,
-        }

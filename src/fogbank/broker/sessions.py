@@ -5,6 +5,9 @@ under its own ID, so that those of an earlier session of the same client can nev
 """
 
 import uuid
+from collections.abc import Iterable
+from heapq import heapify, heappop, heappush
+from math import inf
 
 import msgspec
 
@@ -15,6 +18,7 @@ from fogbank.broker.session import Session, Surroundings, Wanted
 from fogbank.broker.sharing import PREFIX, Group, parse_shared
 from fogbank.broker.store import Store
 from fogbank.broker.subscriptions import Options
+from fogbank.broker.throttling import ThrottledSession
 from fogbank.ports import Backlog, Backlogs, Delete, Documents, Put
 from fogbank.topics import matches
 
@@ -24,6 +28,10 @@ GROUP = "group:"
 RECEIVED = "/received"
 """Behind a session's ID: the owner of the identifiers of QoS 2 messages taken from the client."""
 PAGE = 1000
+EXPIRE_AT_ONCE = 200
+"""Sessions that are ended at a time."""
+STALE_EXPIRIES = 1000
+"""How many expiries of sessions that were resumed meanwhile may be about before they are swept out."""
 
 
 class Record(msgspec.Struct, frozen=True):
@@ -46,10 +54,14 @@ class Sessions:
         self._around = around
         self._backlogs = backlogs
         self._journal = around.journal
+        rates = around.quotas.rates
+        self._kind = ThrottledSession if rates is not None and rates.enforced else Session
         self._by_client: dict[str, Session] = {}
         self._groups: dict[str, Group] = {}
         self._waiting: dict[str, Backlog] = {}
         """What was found on disk at start, by owner."""
+        self._expiries: list[tuple[float, str]] = []
+        """A heap of times and client IDs; clients may have come back since."""
 
     def __len__(self) -> int:
         return len(self._by_client)
@@ -57,6 +69,21 @@ class Sessions:
     def get(self, client_id: str) -> Session | None:
         """The session of a client, connected or not."""
         return self._by_client.get(client_id)
+
+    def all(self) -> Iterable[Session]:
+        """The sessions, connected or not."""
+        return self._by_client.values()
+
+    def groups(self) -> Iterable[Group]:
+        """The shared subscriptions that have members."""
+        return self._groups.values()
+
+    def present(self, client_id: str) -> Session | None:
+        """The same, but for a session that has been away for too long and is still to be ended."""
+        session = self._by_client.get(client_id)
+        if session is not None and session.line is None and self._is_expired(session):
+            return None
+        return session
 
     # --- start ---
 
@@ -74,18 +101,23 @@ class Sessions:
         for owner in owners:
             if not (owner.startswith(GROUP) and owner.removeprefix(GROUP) in self._groups):
                 self._journal.discard_all(owner)
-        self.expire()
+        self._waiting.clear()
+        while self.expire():
+            pass
 
     async def _restore(self, record: Record) -> None:
-        session = Session(record.client_id, record.version, record.id, record.expiry, self._around)
+        session = self._kind(record.client_id, record.version, record.id, record.expiry, self._around)
         now = self._around.clock.time()
         session.disconnected_at = now if record.disconnected_at is None else record.disconnected_at
         session.store = Store(session.id, self._journal, self._backlogs, self._waiting.pop(session.id, None))
         if self._waiting.pop(session.id + RECEIVED, None) is not None:
             session.received = {number for number, _ in await self._backlogs.read(session.id + RECEIVED)}
         self._by_client[session.client_id] = session
+        self._note_expiry(session)
         for filter_, options in record.subscriptions.items():
             self._add(session, filter_, options)
+        if record.disconnected_at is None:
+            self.save(session, connected=False)  # or its time would begin anew with the next start
 
     # --- coming and going ---
 
@@ -101,20 +133,20 @@ class Sessions:
             session = None
         present = session is not None
         if session is None:
-            session = self._by_client[client_id] = Session(client_id, version, str(uuid.uuid4()), expiry, self._around)
+            session = self._kind(client_id, version, str(uuid.uuid4()), expiry, self._around)
+            self._by_client[client_id] = session
         session.expiry = expiry
+        session.disconnected_at = inf
         if expiry and session.store is None:
             session.store = Store(session.id, self._journal, self._backlogs)
+        self.save(session)
         return session, present
 
     def attach(self, session: Session, line: Line, wanted: Wanted) -> None:
-        """The client is there."""
+        """The client is there and has been answered: what waits for it, and for its groups, may come to it."""
         session.attach(line, wanted)
-        self._save(session)
         self._touch(session)
-
-    def resumed(self, session: Session) -> None:
-        """The client has been answered: what waits for groups that it is a member of may come to it now."""
+        session.resume()
         for filter_ in session.subscriptions:
             if (group := self._groups.get(filter_)) is not None:
                 group.pump()
@@ -126,7 +158,8 @@ class Sessions:
         if not session.expiry:
             self.discard(session)
         else:
-            self._save(session, lazily=True)
+            self.save(session, connected=False)
+            self._note_expiry(session)
             self._touch(session)
 
     def discard(self, session: Session) -> None:
@@ -142,15 +175,32 @@ class Sessions:
             self._journal.discard_all(session.id + RECEIVED)
             self._journal.change(Delete(KIND, session.client_id))
 
-    def expire(self) -> None:
-        """End the sessions that have been away for too long."""
-        for session in list(self._by_client.values()):
-            if session.line is None and self._is_expired(session):
+    def expire(self, limit: int = EXPIRE_AT_ONCE) -> bool:
+        """End sessions that have been away for too long, up to `limit`; whether there may be more. [MQTT-4.1.0-2]"""
+        now = self._around.clock.time()
+        while limit and self._expiries and self._expiries[0][0] <= now:
+            _, client_id = heappop(self._expiries)
+            session = self._by_client.get(client_id)
+            if session is not None and session.line is None and self._is_expired(session):
                 self.discard(session)
+                limit -= 1
+        return not limit
 
     def _is_expired(self, session: Session) -> bool:
         now = self._around.clock.time()
         return session.expiry != NEVER and now >= session.disconnected_at + session.expiry
+
+    def _note_expiry(self, session: Session) -> None:
+        if session.expiry == NEVER:
+            return
+        heappush(self._expiries, (session.disconnected_at + session.expiry, session.client_id))
+        if len(self._expiries) > 2 * len(self._by_client) + STALE_EXPIRIES:
+            self._expiries = [
+                (one.disconnected_at + one.expiry, one.client_id)
+                for one in self._by_client.values()
+                if one.expiry != NEVER and one.disconnected_at != inf
+            ]
+            heapify(self._expiries)
 
     def _hand_on(self, session: Session, filters: list[str]) -> None:
         """What was given to the session for a group goes to another member, where it is clear that it was."""
@@ -171,7 +221,8 @@ class Sessions:
         for filter_ in session.subscriptions:
             self._router.touch(parse_shared(filter_).filter if filter_.startswith(PREFIX) else filter_)
 
-    def _save(self, session: Session, *, lazily: bool = False) -> None:
+    def save(self, session: Session, *, connected: bool = True) -> None:
+        """Enter a session with its subscriptions into the journal. Nobody waits for that it is away."""
         if session.store is None:
             return
         record = Record(
@@ -179,26 +230,24 @@ class Sessions:
             int(session.version),
             session.id,
             session.expiry,
-            None if session.line is not None else session.disconnected_at,
+            None if connected else session.disconnected_at,
             session.subscriptions,
         )
-        self._journal.change(Put(KIND, session.client_id, msgspec.json.encode(record)), lazily=lazily)
+        self._journal.change(Put(KIND, session.client_id, msgspec.json.encode(record)), lazily=not connected)
 
     # --- subscriptions ---
 
     def subscribe(self, session: Session, filter_: str, options: Options) -> bool:
-        """Add a subscription or change its options; whether it is new."""
+        """Add a subscription or change its options; whether it is new. To be followed by `save`."""
         is_new = filter_ not in session.subscriptions
         self._add(session, filter_, options)
-        self._save(session)
         return is_new
 
     def unsubscribe(self, session: Session, filter_: str) -> bool:
-        """Give a subscription up; whether there was one."""
+        """Give a subscription up; whether there was one. To be followed by `save`."""
         if filter_ not in session.subscriptions:
             return False
         self._remove(session, filter_)
-        self._save(session)
         return True
 
     def group_problem(self, session: Session, filter_: str) -> str | None:
@@ -222,6 +271,8 @@ class Sessions:
             store = Store(owner, self._journal, self._backlogs, self._waiting.pop(owner, None))
             group = self._groups[filter_] = Group(parse_shared(filter_), store, self._around)
             self._router.subscribe_group(group.shared.filter, group)
+        if session not in group.members:
+            session.sources.append(group.pump)
         group.members[session] = options
         self._router.touch(group.shared.filter)
         group.pump()
@@ -232,7 +283,8 @@ class Sessions:
             self._router.unsubscribe_session(filter_, session)
             return
         group = self._groups[filter_]
-        group.members.pop(session, None)
+        del group.members[session]
+        session.sources.remove(group.pump)
         self._router.touch(group.shared.filter)
         if not group.members:
             self._router.unsubscribe_group(group.shared.filter, group)
@@ -246,6 +298,8 @@ class Sessions:
         session.received.add(packet_id)
         if session.store is not None:
             self._journal.replace(session.id + RECEIVED, packet_id, b"")
+            # where that fails so may the message, and it must be taken when it comes again
+            self._journal.when_durable(lambda durable: None if durable else self.let_go(session, packet_id))
 
     def let_go(self, session: Session, packet_id: int) -> bool:
         """The identifier is free again; whether it was taken. [MQTT-4.3.3-12]"""

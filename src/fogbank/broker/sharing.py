@@ -5,6 +5,7 @@ more. While none is, they wait on disk for the first that comes back, where a me
 developer guide, "Shared subscriptions".
 """
 
+import asyncio
 from collections.abc import Iterable
 
 import msgspec
@@ -50,18 +51,18 @@ class Group:
         self._next = 0
         self._reading = False
 
-    def deliver(self, run: Run, members: tuple[tuple[Session, Options], ...]) -> None:
-        """Give each message to one of `members`: those who may receive it."""
+    def deliver(self, run: Run, members: tuple[tuple[Session, Options], ...], *, retain: bool = False) -> None:
+        """Give each message to one of `members`: those who may receive it. `retain`: whether published with it."""
         if len(members) == 1:
-            self._give(run, members)
+            self._give(run, members, retain)
             return
         for one in run.singles() if run.count > 1 else (run,):
-            self._give(one, members)
+            self._give(one, members, retain)
 
-    def _give(self, run: Run, members: tuple[tuple[Session, Options], ...]) -> None:
+    def _give(self, run: Run, members: tuple[tuple[Session, Options], ...], retain: bool) -> None:
         chosen = self._choose(members)
         if chosen is not None:
-            _send(*chosen, run)
+            _send(*chosen, run, retain)
         elif run.qos and any(options.qos and session.store is not None for session, options in members):
             self._keep(run)
 
@@ -72,7 +73,7 @@ class Group:
         for place in range(len(members)):
             session, options = members[(self._next + place) % len(members)]
             line = session.line
-            if line is None or line.choked:
+            if line is None:
                 continue
             if not line.full and session.inflight.count < session.window:
                 return session, options
@@ -81,10 +82,15 @@ class Group:
 
     def _keep(self, run: Run) -> None:
         store = self.store
-        if store.messages + run.count > self._around.quotas.group_messages:
-            self._around.dropped += run.count  # [DG]: a full queue drops the new messages
-        else:
-            store.keep(run.at(min(run.qos, 1)), in_memory=False)
+        room = self._around.quotas.group_messages - store.messages
+        if (rates := self._around.rates) is not None:
+            room = min(room, rates.queue(self.shared.name, run.count))
+        if run.count > room:  # [DG]: a full queue drops the new messages
+            room = max(0, room)
+            self._around.dropped += run.count - room
+            run = run.first(room)
+        if run.count:
+            store.keep(run.at(run.qos), in_memory=False)
 
     # --- members ---
 
@@ -104,9 +110,12 @@ class Group:
 
     async def _read_on(self) -> None:
         store = self.store
+        rates = self._around.quotas.rates
         try:
             while store.behind and self._ready():
                 runs, loaded = await store.read(PAGE)
+                if not self.members:
+                    return  # the group has ended, and another may bear its name by now
                 store.loaded = loaded
                 for _, run in runs:
                     topic = run.topic[2:].decode()
@@ -115,23 +124,31 @@ class Group:
                     if members:
                         self.deliver(run, members)
                     store.done(row, row.count)
+                    if rates is not None and rates.enforced:
+                        await self._pace(row.count / rates.shared_messages)
+                        if not self.members:
+                            return
+                await asyncio.sleep(0)  # others have their turn: nothing else here has to wait
         finally:
             self._reading = False
 
+    async def _pace(self, seconds: float) -> None:
+        """Where rates bind, what waited is handed out slowly: one member would take so many seconds."""
+        await self._around.clock.sleep(seconds / max(1, len(self._ready())))
+
     def hand_on(self, runs: Iterable[Run]) -> None:
         """What a member has not acknowledged when its session ends goes to others. (MQTT 5.0, 4.8.2)"""
-        members = tuple(self.members.items())
         for run in runs:
+            topic = run.topic[2:].decode()
+            members = tuple(one for one in self.members.items() if one[0].may_receive(topic))
             if run.qos == 1 and members:
-                self.deliver(run.kept_in(None), members)
+                self.deliver(run.kept_in(None).without_identifiers(), members)
 
 
-def _send(session: Session, options: Options, run: Run) -> None:
+def _send(session: Session, options: Options, run: Run, retain: bool) -> None:
     qos = min(run.qos, options.qos)
-    if options.identifier:
-        run = run.at(qos, identifiers=(options.identifier,))
-    elif qos != run.qos:
-        run = run.at(qos)
+    identifiers = (options.identifier,) if options.identifier else ()
+    run = run.at(qos, retain=retain and options.retain_as_published, identifiers=identifiers)
     if qos:
         session.send(run)
     else:

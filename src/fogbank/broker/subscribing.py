@@ -5,9 +5,12 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from fogbank.broker.publishing import user_properties_problem
+from fogbank.broker.reasons import DENIED
 from fogbank.broker.runs import Run
+from fogbank.broker.session import READ_AHEAD
 from fogbank.broker.sharing import PREFIX, parse_shared
 from fogbank.broker.subscriptions import Options, has_wildcard
+from fogbank.message import Message
 from fogbank.mqtt import ReasonCode
 from fogbank.mqtt.errors import ProtocolViolation
 from fogbank.mqtt.packets import Suback, Subscribe, Subscription, Unsuback, Unsubscribe
@@ -17,6 +20,10 @@ if TYPE_CHECKING:
     from fogbank.broker.connection import Connection
 
 REFUSAL = 0x80
+AT_ONCE = 200
+"""Retained messages that a client is sent before others get their turn."""
+PAUSE = 0.01
+"""Seconds until a client that has not taken those yet is offered more."""
 
 
 class Problem(msgspec.Struct, frozen=True):
@@ -44,7 +51,7 @@ def subscribe(connection: "Connection", body: bytes) -> None:
     if len(packet.filters) > quotas.filters_per_subscribe:
         text = f"SUBSCRIBE with {len(packet.filters)} filters; {quotas.filters_per_subscribe} are allowed"
         too_much = Problem(ReasonCode.QUOTA_EXCEEDED, text)
-    elif text := user_properties_problem(packet.properties, quotas) or "":
+    elif text := user_properties_problem(packet.properties, quotas) or _rate_problem(connection, packet) or "":
         too_much = Problem(ReasonCode.QUOTA_EXCEEDED, text)
     identifier = identifiers[0] if identifiers else 0
     entries = connection.journal.entries
@@ -55,7 +62,7 @@ def subscribe(connection: "Connection", body: bytes) -> None:
         problem = too_much or _problem(connection, asked)
         if problem is not None:
             _refuse(connection, asked, problem)
-            problems.append(problem.text)
+            problems.append(DENIED if problem.code is ReasonCode.NOT_AUTHORIZED else problem.text)
             codes.append(problem.code)
             continue
         options = Options(min(asked.qos, quotas.max_qos), asked.no_local, asked.retain_as_published, identifier)
@@ -64,12 +71,13 @@ def subscribe(connection: "Connection", body: bytes) -> None:
         codes.append(options.qos)
         if _gets_retained(connection, asked, is_new=is_new):
             retained.append((asked, options))
+    granted = [asked.topic_filter for asked, code in zip(packet.filters, codes, strict=True) if code < REFUSAL]
+    if granted:
+        connection.host.sessions.save(connection.session)
     why = "; ".join(dict.fromkeys(problems))
-    answer = Suback(packet.packet_id, tuple(codes), connection.explanation(why))
-    connection.answer(answer.encode(connection.version), entries)
+    connection.answer(Suback(packet.packet_id, tuple(codes), connection.explanation(why)), entries)
     if retained:
         _after_answer(connection, retained)
-    granted = [asked.topic_filter for asked, code in zip(packet.filters, codes, strict=True) if code < REFUSAL]
     if granted:
         connection.host.subscribed(connection, granted)
 
@@ -86,9 +94,16 @@ def unsubscribe(connection: "Connection", body: bytes) -> None:
         codes.append(ReasonCode.SUCCESS if known or not reports else ReasonCode.NO_SUBSCRIPTION_EXISTED)
         if known:
             given_up.append(filter_)
-    connection.answer(Unsuback(packet.packet_id, tuple(codes)).encode(connection.version), entries)
+    if given_up:
+        connection.host.sessions.save(connection.session)
+    connection.answer(Unsuback(packet.packet_id, tuple(codes)), entries)
     if given_up:
         connection.host.unsubscribed(connection, given_up)
+
+
+def _rate_problem(connection: "Connection", packet: Subscribe) -> str | None:
+    rates = connection.host.rates
+    return None if rates is None else rates.subscribe(repr(connection), len(packet.filters))
 
 
 def _problem(connection: "Connection", asked: Subscription) -> Problem | None:
@@ -98,13 +113,16 @@ def _problem(connection: "Connection", asked: Subscription) -> Problem | None:
     try:
         if filter_.startswith(PREFIX):
             shared = parse_shared(filter_)
+            plain = shared.filter
             if len(shared.name.encode()) > quotas.max_share_name:
                 text = f"the share name has {len(shared.name.encode())} bytes; {quotas.max_share_name} are allowed"
                 return Problem(ReasonCode.TOPIC_FILTER_INVALID, text)
         else:
-            check_filter(filter_)
+            plain = check_filter(filter_)
     except InvalidTopic as error:
         return Problem(ReasonCode.TOPIC_FILTER_INVALID, str(error))
+    if connection.router.is_reserved(plain):  # which code AWS answers is UNVERIFIED
+        return Problem(ReasonCode.TOPIC_FILTER_INVALID, f"nobody can subscribe to {filter_!r}, only publish")
     if excess := quotas.topic_problem(filter_):
         return Problem(ReasonCode.TOPIC_FILTER_INVALID, excess)
     session = connection.session
@@ -151,15 +169,36 @@ def _after_answer(connection: "Connection", retained: list[tuple[Subscription, O
 
 
 def _send_retained(connection: "Connection", filter_: str, options: Options) -> None:
+    """Send what the filter matches now; as much at a time as the client takes, so that none is lost to a full queue."""
+    messages = connection.host.retained.match(filter_)
+    _send_some(connection, filter_, options, messages, 0)
+
+
+def _send_some(
+    connection: "Connection", filter_: str, options: Options, messages: list[Message], position: int
+) -> None:
     session = connection.session
-    for message in connection.host.retained.match(filter_):
-        if not session.may_receive(message.topic):
-            continue
-        qos = min(message.qos, options.qos)
-        run = Run.of(message, qos=qos, retain=True)
-        if options.identifier:
-            run = run.at(qos, retain=True, identifiers=(options.identifier,))
-        if qos:
-            session.send(run)
-        else:
-            session.send_at_most_once(run)
+    if not connection.is_connected or filter_ not in session.subscriptions:
+        return
+    if position and (connection.line.full or session.queued >= READ_AHEAD):
+        connection.flow.later(PAUSE, _send_some, connection, filter_, options, messages, position)
+        return
+    end = position + AT_ONCE
+    for message in messages[position:end]:
+        kept = connection.host.retained.get(message.topic)
+        if kept is not None and kept.message is message and session.may_receive(message.topic):
+            _send(connection, message, options)  # a newer one has been sent already: as one that was published
+    if end < len(messages):
+        connection.flow.soon(lambda: _send_some(connection, filter_, options, messages, end))
+
+
+def _send(connection: "Connection", message: Message, options: Options) -> None:
+    session = connection.session
+    qos = min(message.qos, options.qos)
+    run = Run.of(message, qos=qos, retain=True)
+    if options.identifier:
+        run = run.at(qos, retain=True, identifiers=(options.identifier,))
+    if qos:
+        session.send(run)
+    else:
+        session.send_at_most_once(run)

@@ -112,22 +112,28 @@ class Principals:
         return "certificate is not valid yet" if now < known.not_before else ""
 
     async def _thing(self, id_: str, client_id: str | None) -> _Thing | None:
-        name = None if client_id is None else await self._thing_name(id_, client_id)
-        return None if name is None else await self._things.get(name)
+        attached = None if client_id is None else await self._attachment(id_, client_id)
+        if attached is None:
+            return None
+        name, exclusive = attached
+        thing = await self._things.get(name)
+        if thing is None or not exclusive:
+            return thing
+        return msgspec.structs.replace(thing, context=msgspec.structs.replace(thing.context, exclusive=True))
 
-    async def _thing_name(self, id_: str, client_id: str) -> str | None:
-        """The thing that stands behind the connection, None where the certificate is not attached to it."""
+    async def _attachment(self, id_: str, client_id: str) -> tuple[str, bool] | None:
+        """The thing that stands behind the connection, and whether it is the certificate's only one."""
         attached = await self._attached.get(id_)
         if attached is None:
             return None
         if len(attached) == 1 and next(iter(attached.values())):
-            return next(iter(attached))
+            return next(iter(attached)), True
         if client_id in attached:
-            return client_id
+            return client_id, False
         if len(attached) <= MANY_THINGS or "/" in client_id:
             return None
         found = await self._records.thing_attachments.get(attachments_prefix(id_) + client_id)
-        return None if found is None else client_id
+        return None if found is None else (client_id, False)
 
     def _forget(self, change: Change) -> None:
         for id_ in change.certificates:
@@ -156,9 +162,11 @@ class Principals:
         return names if names or holder.kind is HolderKind.GROUP else None
 
     async def _read_attached(self, id_: str) -> dict[str, bool] | None:
-        """Whether exclusively, by thing; at most one more than MANY_THINGS."""
+        """Whether exclusively, by thing; at most one more than MANY_THINGS. None for a stranger's certificate."""
         found = await self._records.thing_attachments.scan(prefix=attachments_prefix(id_), limit=MANY_THINGS + 1)
-        return {one.value.thing: one.value.exclusive for one in found} or None
+        if not found and await self._certificates.get(id_) is None:
+            return None
+        return {one.value.thing: one.value.exclusive for one in found}
 
     async def _read_policy(self, name: str) -> PolicyDocument | None:
         stored = await self._records.policies.get(name)

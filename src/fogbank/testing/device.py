@@ -1,6 +1,7 @@
 """A client in memory: packets instead of sockets, so that a test of the broker needs no port and no waiting."""
 
 import asyncio
+from typing import Any
 
 from fogbank.broker.broker import Broker
 from fogbank.broker.connection import Connection
@@ -77,6 +78,9 @@ class MemoryLink:
 
     def set_write_buffer_limits(self, high: int, low: int) -> None:
         self.limits = (high, low)
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        return ("192.0.2.255", 8883) if name == "sockname" else default
 
     def drain(self, room: int | None = None) -> None:
         """The peer takes what is buffered; `room` is what it takes from now on."""
