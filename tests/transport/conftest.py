@@ -168,3 +168,4 @@ async def edge(tmp_path: Path) -> AsyncIterator[Edge]:
     await entrance.close()
     await broker.close()
     await http.shutdown(0)
+    await entrance.drain()

@@ -1,7 +1,8 @@
 import asyncio
-from typing import Any
+from typing import Any, cast
 
 from fogbank.transport.corked import MOST_HELD, Corked
+from fogbank.transport.lingering import Lingering
 
 
 class Recorder(asyncio.Transport):
@@ -82,3 +83,23 @@ async def test_the_rest_goes_straight_through() -> None:
     assert recorder.asked == ["pause", "resume"]
     assert transport.get_extra_info("peername") == ("192.0.2.1", 5)
     assert transport.get_extra_info("nothing", 7) == 7
+
+
+class Parting:
+    """Remembers whom it closed."""
+
+    def __init__(self) -> None:
+        self.parted: list[asyncio.Transport] = []
+        self.part = self.parted.append
+
+
+async def test_the_last_words_are_given_time() -> None:
+    parting, recorder = Parting(), Recorder()
+    transport = Corked(recorder, asyncio.get_running_loop(), cast(Lingering, parting))
+    transport.write(b"a")
+    transport.close()
+    assert (recorder.asked, parting.parted) == ([b"a"], [recorder])
+    assert transport.is_closing()  # though what is below stays open for a while
+    transport.write(b"b")
+    await asyncio.sleep(0)
+    assert recorder.asked == [b"a"]

@@ -4,7 +4,7 @@ import resource
 
 import pytest
 
-from fogbank.transport import half_open
+from fogbank.transport import deadlines, half_open
 from fogbank.transport.half_open import HalfOpen
 
 
@@ -106,8 +106,8 @@ def test_the_end(loop: Loop, book: HalfOpen) -> None:
 def test_few_descriptors_mean_few_half_open_connections(monkeypatch: pytest.MonkeyPatch, loop: Loop) -> None:
     for descriptors, most in (
         (1024, 256),
-        (1 << 20, half_open.MOST),
-        (resource.RLIM_INFINITY, half_open.MOST),
+        (1 << 20, deadlines.MOST),
+        (resource.RLIM_INFINITY, deadlines.MOST),
     ):
         monkeypatch.setattr(resource, "getrlimit", lambda _, soft=descriptors: (soft, soft))
         assert HalfOpen(loop)._most == most

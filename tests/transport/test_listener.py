@@ -4,14 +4,18 @@ import asyncio
 import logging
 import socket
 import ssl
+from functools import partial
 
 import pytest
 
+from fogbank.mqtt import ReasonCode, Version
+from fogbank.mqtt.codec import PacketType
 from fogbank.mqtt.packets import Connack, Connect, Publish, ReturnCode
 from fogbank.ports import Arrival, Identity
 from fogbank.testing.device import decode_all
 from fogbank.transport import half_open
-from fogbank.transport.listener import Listener
+from fogbank.transport.acceptor import accept_sockets
+from fogbank.transport.listener import Accept, Listener, served
 
 from .conftest import Edge
 
@@ -282,7 +286,40 @@ async def test_a_client_that_resets_mid_flight_disturbs_nobody(edge: Edge, caplo
     assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
 
 
-async def test_a_taken_port_says_so(edge: Edge) -> None:
-    second = Listener("MQTT over TLS", "127.0.0.1", edge.tls_port, asyncio.Protocol)
-    with pytest.raises(OSError, match=rf"cannot listen on 127.0.0.1:{edge.tls_port} for MQTT over TLS.*in use"):
+@pytest.mark.parametrize("accept", [served(asyncio.Protocol), partial(accept_sockets, greet=lambda *_: None)])
+async def test_a_taken_port_says_so(edge: Edge, accept: Accept) -> None:
+    second = Listener("MQTT over TLS", "127.0.0.1", edge.tls_port, accept)
+    with pytest.raises(OSError, match=rf"cannot listen on 127.0.0.1:{edge.tls_port} for MQTT over TLS: .*in use; ch"):
         await second.open()
+
+
+@pytest.mark.parametrize("accept", [served(asyncio.Protocol), partial(accept_sockets, greet=lambda *_: None)])
+async def test_a_host_that_is_none_says_so(accept: Accept) -> None:
+    with pytest.raises(OSError, match=r"cannot listen on no host:0 for it: [a-z ]+"):
+        await Listener("it", "no host", 0, accept).open()
+
+
+@pytest.mark.parametrize("port", ["plain_port", "tls_port"])
+async def test_who_breaks_the_rules_while_sending_on_reads_why(edge: Edge, port: str) -> None:
+    """A socket that were closed at once would answer what still comes with a reset, and the reason were lost."""
+    context = edge.client(alpn="mqtt") if port == "tls_port" else None
+    reader, writer = await asyncio.open_connection("localhost", getattr(edge, port), ssl=context)
+    writer.write(Connect("lamp", version=Version.V5).encode())
+    connack = await asyncio.wait_for(reader.readexactly(2), WITHIN)
+    await asyncio.wait_for(reader.readexactly(connack[1]), WITHIN)
+    writer.write(b"\xf0\x00")  # AUTH, which was not agreed on
+    for _ in range(20):
+        writer.write(bytes(10_000))
+        await asyncio.sleep(0)
+    disconnect = await asyncio.wait_for(reader.read(), WITHIN)
+    assert (disconnect[0], disconnect[2]) == (PacketType.DISCONNECT << 4, ReasonCode.PROTOCOL_ERROR)
+    writer.close()
+
+
+async def test_the_end_does_not_wait_for_who_is_being_identified(edge: Edge) -> None:
+    edge.desk.open.clear()
+    reader, writer = await edge.connect(edge.client(alpn="mqtt"))
+    await asyncio.wait_for(edge.desk.asked.wait(), WITHIN)
+    await edge.entrance.close()
+    assert await until_closed(reader) == b""
+    writer.close()

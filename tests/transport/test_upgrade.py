@@ -17,7 +17,7 @@ from fogbank.ports import Arrival, HttpHead, Identity
 from fogbank.transport.upgrade import Upgrade, agree, refusal
 
 from .conftest import Desk, Edge, KnownCertificates
-from .test_websocket import BINARY, CLOSE, TEXT, Wire, closing, frame, frames_of
+from .test_websocket import BINARY, CLOSE, PARTING, TEXT, Wire, closing, frame, frames_of
 
 WITHIN = 10.0
 NONCE = "dGhlIHNhbXBsZSBub25jZQ=="
@@ -101,7 +101,7 @@ async def test_nothing_is_read_while_the_front_desk_decides() -> None:
     after = Chunks(wire)
     desk = Desk(KnownCertificates())
     desk.open.clear()
-    upgrade = Upgrade(wire, b"early")
+    upgrade = Upgrade(wire, b"early", PARTING)
     deciding = asyncio.create_task(upgrade.decide(desk, Arrival(), head(), lambda _transport, _peer: after))
     await asyncio.wait_for(desk.asked.wait(), WITHIN)
     assert (wire.asked, wire.written, after.chunks) == (["pause"], b"", [])
@@ -118,7 +118,7 @@ async def test_nothing_is_said_to_who_has_left(error: Exception | None) -> None:
     after = Chunks(wire)
     desk = Desk(KnownCertificates())
     desk.error = error
-    upgrade = Upgrade(wire, b"early")
+    upgrade = Upgrade(wire, b"early", PARTING)
     wire.abort()
     await upgrade.decide(desk, Arrival(), head(), lambda _transport, _peer: after)
     assert (wire.asked, wire.written, after.chunks) == (["pause", "abort"], b"", [])

@@ -12,8 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fogbank.broker.broker import Broker
+from fogbank.broker.connection import State
 from fogbank.ports import Identity, Peer
 from fogbank.transport import websocket
+from fogbank.transport.half_open import HalfOpen
+from fogbank.transport.lingering import Lingering
 from fogbank.transport.peer import PlainPrincipals
 from fogbank.transport.websocket import WebSocketLink
 
@@ -121,6 +124,7 @@ class Mqtt:
         self.line = Line()
         self.received: list[bytes] = []
         self.ends: list[str] = []
+        self.state = State.WAITING
         self.on_receive: Callable[[bytes], object] = lambda _: None
         self.link: WebSocketLink
 
@@ -145,11 +149,50 @@ class Mqtt:
         return b"".join(self.received)
 
 
-def linked() -> tuple[WebSocketLink, Wire, Mqtt]:
+class Book:
+    """Who is half-open."""
+
+    def __init__(self) -> None:
+        self.inside: set[asyncio.BaseTransport] = set()
+        self.enter = self.inside.add
+        self.leave = self.inside.discard
+
+
+class Parting:
+    """Closes at once."""
+
+    def part(self, transport: asyncio.Transport) -> None:
+        transport.close()
+
+
+PARTING = cast(Lingering, Parting())
+
+
+def linked(book: Book | None = None) -> tuple[WebSocketLink, Wire, Mqtt]:
     wire, mqtt = Wire(), Mqtt()
     principals = PlainPrincipals(None)
     peer = Peer(identity=Identity("me", "", True), principals=principals, ip="192.0.2.1")
-    return WebSocketLink(cast(Broker, mqtt), wire, peer), wire, mqtt
+    return WebSocketLink(cast(Broker, mqtt), wire, peer, cast(HalfOpen, book or Book()), PARTING), wire, mqtt
+
+
+# --- half-open ---
+
+
+def test_it_is_half_open_until_connect_is_whole() -> None:
+    book = Book()
+    link, wire, mqtt = linked(book)
+    link.data_received(frame(b"half a CONNECT"))
+    assert book.inside == {wire}
+    mqtt.state = State.ACCEPTING
+    link.data_received(frame(b"the other half"))
+    assert book.inside == set()
+
+
+def test_who_goes_away_before_is_half_open_no_more() -> None:
+    book = Book()
+    link, _, _ = linked(book)
+    link.connection_lost(None)
+    assert book.inside == set()
 
 
 # --- bytes in ---------------------------------------------------------------------------------------------------

@@ -6,6 +6,8 @@ uvicorn writes the head and the body of an answer apart. Together they cost one 
 import asyncio
 from typing import Any
 
+from fogbank.transport.lingering import Lingering
+
 MOST_HELD = 65_536
 """Bytes after which it writes without waiting for the turn to end."""
 
@@ -13,10 +15,15 @@ MOST_HELD = 65_536
 class Corked(asyncio.Transport):
     """Stands before another transport; everything but writing goes straight through."""
 
-    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop, lingering: Lingering | None = None
+    ) -> None:
+        """With `lingering`, the peer gets time to read what was written last before the connection is closed."""
         super().__init__()
         self._transport = transport
         self._loop = loop
+        self._lingering = lingering
+        self._closing = False
         self._parts: list[bytes | bytearray | memoryview] = []
         self._held = 0
 
@@ -32,19 +39,24 @@ class Corked(asyncio.Transport):
         """Write what is held."""
         if self._parts:
             parts, self._parts, self._held = self._parts, [], 0
-            if not self._transport.is_closing():
+            if not self.is_closing():
                 self._transport.write(b"".join(parts))
 
     def close(self) -> None:
         self.flush()
-        self._transport.close()
+        self._closing = True
+        if self._lingering is None:
+            self._transport.close()
+        else:
+            self._lingering.part(self._transport)
 
     def abort(self) -> None:
         self._parts.clear()
+        self._closing = True
         self._transport.abort()
 
     def is_closing(self) -> bool:
-        return self._transport.is_closing()
+        return self._closing or self._transport.is_closing()
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
         return self._transport.get_extra_info(name, default)

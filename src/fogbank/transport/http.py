@@ -20,6 +20,7 @@ from uvicorn.server import ServerState
 
 from fogbank.ports import Arrival, HttpHead
 from fogbank.transport.corked import Corked
+from fogbank.transport.lingering import Lingering
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +53,11 @@ MAX_DISCARDED = 128 * 1024 * 1024
 
 class Door(Protocol):
     """What an HTTP connection needs of the listener it came through."""
+
+    @property
+    def lingering(self) -> Lingering:
+        """Closes connections whose peers are to read what was written last."""
+        ...
 
     def half_open(self, transport: asyncio.Transport) -> None:
         """Nothing whole has been said on it yet."""
@@ -169,7 +175,7 @@ class HttpConnection(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         self._raw = transport
-        super().connection_made(Corked(transport, self.loop))
+        super().connection_made(Corked(transport, self.loop, None if self._door is None else self._door.lingering))
         arrival: Arrival | None = transport.get_extra_info(ARRIVAL)
         self.app_state = {ARRIVAL: arrival, IDENTITY: None if arrival is None else arrival.identity, KEPT: {}}
         if self._door is not None:

@@ -7,8 +7,10 @@ finds out: here is only collected what it goes by.
 
 import asyncio
 import logging
-from collections.abc import Callable
-from typing import cast
+import os
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import Any, Protocol, cast
 
 from OpenSSL import SSL
 
@@ -16,47 +18,73 @@ from fogbank.broker.broker import Broker
 from fogbank.mqtt.codec import PacketType
 from fogbank.ports import Arrival, FrontDesk, HttpHead, Peer, PrincipalStore
 from fogbank.tasks import Tasks
+from fogbank.transport.acceptor import BACKLOG, accept_sockets
 from fogbank.transport.half_open import HalfOpen
 from fogbank.transport.http import ARRIVAL, Door
+from fogbank.transport.lingering import Lingering
 from fogbank.transport.mqtt_link import MqttLink
 from fogbank.transport.peer import PlainPrincipals
-from fogbank.transport.tls import ALPN_HTTP, ALPN_MQTT, TlsLink
+from fogbank.transport.readiness import Readiness
+from fogbank.transport.tls import ALPN_HTTP, ALPN_MQTT
+from fogbank.transport.tls_link import TlsLink, TlsPort
 from fogbank.transport.upgrade import Upgrade
 
 log = logging.getLogger(__name__)
 
-BACKLOG = 4096
 FIRST_OF_MQTT = PacketType.CONNECT << 4
 
 HttpProtocol = Callable[[Door], asyncio.Protocol]
 
 
-class Listener:
-    """One listening socket. `greeter` makes the protocol that a fresh connection begins with."""
+class Accepting(Protocol):
+    """Sockets that listen, and whoever takes what they accept."""
 
-    def __init__(self, name: str, host: str, port: int, greeter: Callable[[], asyncio.Protocol]) -> None:
+    @property
+    def sockets(self) -> Sequence[Any]: ...
+
+    def close(self) -> None:
+        """Accept no more; what is connected stays."""
+        ...
+
+
+Accept = Callable[[str, int], Awaitable[Accepting]]
+"""Listens at a host and port, and accepts. Raises OSError."""
+
+
+class Listener:
+    """One port, and how connections to it are accepted."""
+
+    def __init__(self, name: str, host: str, port: int, accept: Accept) -> None:
         self.name = name
         self.host = host
         self.port = port
         """The port asked for; after `open` the real one."""
-        self._greeter = greeter
-        self._server: asyncio.Server | None = None
+        self._accept = accept
+        self._accepting: Accepting | None = None
 
     async def open(self) -> None:
         """Bind and accept. Raises OSError with a text that says which port is taken and what to do."""
-        loop = asyncio.get_running_loop()
         try:
-            self._server = await loop.create_server(self._greeter, self.host, self.port, backlog=BACKLOG)
+            self._accepting = await self._accept(self.host, self.port)
         except OSError as error:
             raise OSError(
                 error.errno, f"cannot listen on {self.host}:{self.port} for {self.name}: {_reason(error)}"
             ) from None
-        self.port = self._server.sockets[0].getsockname()[1]
+        self.port = self._accepting.sockets[0].getsockname()[1]
 
     async def close(self) -> None:
         """Accept no more; what is connected stays."""
-        if self._server is not None:
-            self._server.close()
+        if self._accepting is not None:
+            self._accepting.close()
+
+
+def served(factory: Callable[[], asyncio.Protocol]) -> Accept:
+    """By the event loop's own transports, with a protocol for each connection."""
+
+    async def accept(host: str, port: int) -> Accepting:
+        return await asyncio.get_running_loop().create_server(factory, host, port, backlog=BACKLOG)
+
+    return accept
 
 
 class Entrance:
@@ -67,7 +95,10 @@ class Entrance:
         self._http = http
         self._principals = principals
         self._desk = desk
-        self._half_open = HalfOpen(asyncio.get_running_loop())
+        loop = asyncio.get_running_loop()
+        self._half_open = HalfOpen(loop)
+        self._readiness = Readiness(loop)
+        self.lingering = Lingering(loop)
         self._tasks = Tasks("listener")
 
     async def close(self) -> None:
@@ -75,21 +106,26 @@ class Entrance:
         await self._tasks.close()
         self._half_open.close()
 
+    async def drain(self) -> None:
+        """Wait for those who are being told goodbye; call it last, when nobody else is connected any more."""
+        await self.lingering.drain()
+        self._readiness.close()
+
     # --- what fresh connections begin with ---
 
-    def plain_mqtt(self, principals: PlainPrincipals) -> Callable[[], asyncio.Protocol]:
+    def plain_mqtt(self, principals: PlainPrincipals) -> Accept:
         """MQTT without TLS for nameless clients of which `principals` knows the rights."""
-        return lambda: _PlainMqtt(self, principals)
+        return served(lambda: _PlainMqtt(self, principals))
 
-    def http(self) -> Callable[[], asyncio.Protocol]:
+    def http(self) -> Accept:
         """HTTP without TLS; requests are signed."""
-        return lambda: self._http(self)
+        return served(lambda: self._http(self))
 
-    def tls(self, context: SSL.Context) -> Callable[[], asyncio.Protocol]:
+    def tls(self, context: SSL.Context) -> Accept:
         """TLS, with MQTT and HTTP inside."""
-        return lambda: TlsLink(context, self)
+        return partial(accept_sockets, greet=TlsPort(context, self, self._readiness))
 
-    # --- TLS (tls.Gate) ---
+    # --- TLS (tls_link.Gate) ---
 
     def accepted(self, link: TlsLink) -> None:
         self._half_open.enter(link)
@@ -103,7 +139,8 @@ class Entrance:
         """A handshake is done: find out who it is, then go on."""
         link.pause_reading()
         self._half_open.leave(link)
-        self._tasks.start(self._identify(link), "identify")
+        identifying = self._tasks.start(self._identify(link), "identify")
+        identifying.add_done_callback(lambda task: link.abort() if task.cancelled() else None)
 
     async def _identify(self, link: TlsLink) -> None:
         ip, port = _address(link)
@@ -159,7 +196,7 @@ class Entrance:
 
     def speak_mqtt(self, link: asyncio.Transport, peer: Peer) -> MqttLink:
         """MQTT from now on."""
-        protocol = MqttLink(self._broker, link, peer, self._half_open)
+        protocol = MqttLink(self._broker, link, peer, self._half_open, self.lingering)
         link.set_protocol(protocol)
         return protocol
 
@@ -183,13 +220,13 @@ class Entrance:
         if arrival is None:
             ip, port = _address(transport)
             arrival = Arrival(ip=ip, port=port)
-        upgrade = Upgrade(transport, rest)
+        upgrade = Upgrade(transport, rest, self.lingering)
         self._tasks.start(upgrade.decide(self._desk, arrival, request, self._speak_websocket), "upgrade")
 
     def _speak_websocket(self, transport: asyncio.Transport, peer: Peer) -> asyncio.Protocol:
         from fogbank.transport.websocket import WebSocketLink  # its library costs 30 ms, and many never need it
 
-        return WebSocketLink(self._broker, transport, peer)
+        return WebSocketLink(self._broker, transport, peer, self._half_open, self.lingering)
 
 
 class _PlainMqtt(asyncio.Protocol):
@@ -231,5 +268,6 @@ def _address(transport: asyncio.BaseTransport) -> tuple[str | None, int | None]:
 
 
 def _reason(error: OSError) -> str:
-    text = (error.strerror or str(error)).lower().rpartition(": ")[2]  # asyncio puts the address before it
+    number = error.errno or 0
+    text = (os.strerror(number) if number > 0 else error.strerror or str(error)).lower()
     return f"{text}; choose another port, or 0 for any free one" if "in use" in text else text

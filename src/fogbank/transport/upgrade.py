@@ -15,6 +15,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from fogbank.errors import InternalFailure, InvalidRequest, ServiceError
 from fogbank.ports import Arrival, FrontDesk, HttpHead, Peer
+from fogbank.transport.lingering import Lingering
 
 log = logging.getLogger(__name__)
 
@@ -82,10 +83,11 @@ def refusal(error: ServiceError) -> bytes:
 class Upgrade(asyncio.Protocol):
     """Holds a connection while the front desk looks at the request."""
 
-    def __init__(self, transport: asyncio.Transport, rest: bytes) -> None:
+    def __init__(self, transport: asyncio.Transport, rest: bytes, lingering: Lingering) -> None:
         """`rest` is what has come after the request."""
         self._transport = transport
         self._rest = rest
+        self._lingering = lingering
         transport.set_protocol(self)
         transport.pause_reading()
 
@@ -118,4 +120,4 @@ class Upgrade(asyncio.Protocol):
         log.warning("%s: WebSocket refused with %d: %s", arrival.ip, error.status, error.message)
         if not self._transport.is_closing():
             self._transport.write(refusal(error))
-            self._transport.close()
+            self._lingering.part(self._transport)

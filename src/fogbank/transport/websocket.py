@@ -8,13 +8,17 @@ in one turn of the loop, and pongs that it does not take.
 import asyncio
 import logging
 from itertools import islice
+from typing import Any
 
 from wsproto.connection import Connection, ConnectionState, ConnectionType
 from wsproto.events import BytesMessage, CloseConnection, Event, Ping, Pong, TextMessage
 from wsproto.frame_protocol import CloseReason
 
 from fogbank.broker.broker import Broker
+from fogbank.broker.connection import State
 from fogbank.ports import Peer
+from fogbank.transport.half_open import HalfOpen
+from fogbank.transport.lingering import Lingering
 
 log = logging.getLogger(__name__)
 
@@ -26,10 +30,19 @@ LISTENING = (ConnectionState.OPEN, ConnectionState.LOCAL_CLOSING)
 
 
 class WebSocketLink(asyncio.Protocol):
-    """To the transport a protocol, to the broker's connection its `Link`."""
+    """To the transport a protocol, to the broker's connection its `Link`.
 
-    def __init__(self, broker: Broker, transport: asyncio.Transport, peer: Peer) -> None:
+    It counts as half-open until a whole CONNECT has come: who gives its credentials there may be nobody yet.
+    """
+
+    def __init__(
+        self, broker: Broker, transport: asyncio.Transport, peer: Peer, half_open: HalfOpen, lingering: Lingering
+    ) -> None:
         self._transport = transport
+        self._half_open = half_open
+        self._lingering = lingering
+        self._is_half_open = True
+        half_open.enter(transport)
         self._ip = peer.ip
         self._frames = Connection(ConnectionType.SERVER)
         self._held = False
@@ -53,6 +66,7 @@ class WebSocketLink(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._gone = True
+        self._half_open.leave(self._transport)
         if not self._behind:
             self._connection.lost()
 
@@ -90,6 +104,9 @@ class WebSocketLink(asyncio.Protocol):
         data = b"".join(pieces)
         if data and not self._ending:
             self._connection.receive(data)
+            if self._is_half_open and self._connection.state is not State.WAITING:
+                self._is_half_open = False
+                self._half_open.leave(self._transport)
 
     def _answer(self, ping: Ping) -> None:
         """The last of several pings is answer enough (RFC 6455, 5.5.3)."""
@@ -126,7 +143,7 @@ class WebSocketLink(asyncio.Protocol):
         if self._frames.state is ConnectionState.REMOTE_CLOSING:
             self._send(event.response())
             self._connection.closed_by_peer()
-        self._transport.close()
+        self._lingering.part(self._transport)
 
     def _break(self, code: int, why: str) -> None:
         """The peer breaks the rules: tell it, and close without waiting for an answer."""
@@ -135,7 +152,7 @@ class WebSocketLink(asyncio.Protocol):
             self._ending = True
             self._send(CloseConnection(code=code, reason=why))
             self._connection.lost()
-        self._transport.close()
+        self._lingering.part(self._transport)
 
     # --- from the broker ---
 
@@ -169,6 +186,9 @@ class WebSocketLink(asyncio.Protocol):
 
     def set_write_buffer_limits(self, high: int, low: int) -> None:
         self._transport.set_write_buffer_limits(high, low)
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        return self._transport.get_extra_info(name, default)
 
     def _send(self, event: Event) -> None:
         data = self._frames.send(event)
