@@ -18,7 +18,7 @@ COMPILE    = $(UV) pip compile pyproject.toml --quiet --universal --python-versi
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint format docs bench torture fuzz lock clean
+.PHONY: help demo test lint format docs compile bench torture fuzz lock clean
 
 help:  ## Show this list
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -44,7 +44,10 @@ docs: $(DEV)  ## Write docs/cli.md, docs/coverage.md and docs/conformance.md ane
 	$(BIN)/python -m dev.coverage
 	$(BIN)/python -m dev.conformance
 
-bench: $(DEV)  ## Measure against other brokers, where they are installed (ARGS="--help")
+compile: $(DEV)  ## Compile the hot path anew, after changes to it (it runs as plain Python, too)
+	$(BIN)/python dev/compile.py
+
+bench: compile  ## Measure against other brokers, where they are installed (ARGS="--help")
 	$(BIN)/python -m bench $(ARGS)
 
 torture: $(DEV)  ## Kill the broker 200 times under load, and count what it forgets (ARGS="--help")
@@ -59,7 +62,7 @@ lock: $(UV)  ## Resolve the dependencies anew (UPGRADE=--upgrade takes the newes
 	@$(REGISTRIES) && $(COMPILE) $(UPGRADE) --extra dev --group fuzz -c requirements-dev.txt -o requirements-fuzz.txt
 
 clean:  ## Remove the environment and every cache
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) build dist src/fogbank/_native .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find src tests bench dev -name __pycache__ -type d -exec rm -rf {} +
 
 # --- the environment -------------------------------------------------------------------------------------------------

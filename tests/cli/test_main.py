@@ -6,7 +6,7 @@ import sys
 import pytest
 from click.testing import CliRunner
 
-from fogbank import __version__
+from fogbank import __version__, native
 from fogbank.cli import COMMANDS, main
 
 HEAVY = ("boto3", "botocore", "apsw", "uvloop", "OpenSSL", "cryptography", "rich", "starlette", "lark", "awscrt")
@@ -21,7 +21,8 @@ def test_every_command_is_listed_and_has_help() -> None:
 
 
 def test_the_version() -> None:
-    assert CliRunner().invoke(main, ["--version"]).stdout == f"fogbank {__version__}\n"
+    shown = CliRunner().invoke(main, ["--version"]).stdout
+    assert shown == f"fogbank {__version__}\nhot path: {native.status()}\n"
 
 
 def test_an_unknown_command() -> None:

@@ -32,8 +32,18 @@ class LazyGroup(click.Group):
         return command
 
 
+def _version(ctx: click.Context, param: click.Parameter, asked: bool) -> None:
+    if asked:
+        from fogbank import __version__, native
+
+        click.echo(f"fogbank {__version__}\nhot path: {native.status()}")
+        ctx.exit()
+
+
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="fogbank", message="fogbank %(version)s")
+@click.option(
+    "--version", is_flag=True, expose_value=False, is_eager=True, callback=_version, help="Show the version and exit."
+)
 def main() -> None:
     """A serverless IoT platform of your own, compatible with AWS IoT Core and AWS Lambda.
 
