@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from tests.hostile.certificates import ALLOW_ALL, Credentials, issue
 from tests.hostile.server import Server
-from tests.hostile.siege import log_file, tracebacks
+from tests.hostile.siege import log_file, repeated_warnings, tracebacks
 
 
 @pytest.fixture(scope="session")
@@ -15,6 +15,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with Server(tmp_path_factory.mktemp("hostile")) as server:
         yield server
     assert tracebacks(server.lines()) == []
+    assert repeated_warnings(server.lines()) == []
     logged = log_file(server).read_text() if log_file(server).exists() else ""
     assert not re.search(r"^Traceback", logged, re.MULTILINE)
     assert server.process.returncode == 0

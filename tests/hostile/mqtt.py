@@ -1,8 +1,9 @@
-"""An MQTT 3.1.1 client on a blocking socket: packets in order, nothing in the background."""
+"""An MQTT client on a blocking socket: packets in order, nothing in the background."""
 
 import socket
 from typing import Any
 
+from fogbank.mqtt import Version
 from fogbank.mqtt.codec import PacketType, decode_length
 from fogbank.mqtt.packets import PINGREQ, Connack, Connect, Puback, Publish, Suback, Subscribe, Subscription
 
@@ -16,8 +17,9 @@ class Closed(Exception):
 class Client:
     """One connection. All waiting ends by the socket's timeout."""
 
-    def __init__(self, link: socket.socket) -> None:
+    def __init__(self, link: socket.socket, version: Version = Version.V3_1_1) -> None:
         self.link = link
+        self.version = version
         self._data = b""
         self._packet_id = 0
 
@@ -31,7 +33,13 @@ class Client:
         self.link.close()
 
     def send(self, *packets: Any) -> None:
-        self.link.sendall(b"".join(one if isinstance(one, bytes) else one.encode() for one in packets))
+        self.link.sendall(b"".join(self._encode(one) for one in packets))
+
+    def _encode(self, packet: Any) -> bytes:
+        if isinstance(packet, bytes):
+            return packet
+        data: bytes = packet.encode() if isinstance(packet, Connect) else packet.encode(self.version)
+        return data
 
     def packet(self) -> tuple[int, bytes]:
         """The next packet: its first byte and its body. Raises Closed."""
@@ -53,13 +61,13 @@ class Client:
     def connect(self, client_id: str, *, clean: bool = True, keep_alive: int = 600, **rest: Any) -> "Client":
         """Raises Closed where the server refuses, like it does."""
         try:
-            self.send(Connect(client_id, clean, keep_alive, **rest))
+            self.send(Connect(client_id, clean, keep_alive, version=self.version, **rest))
             first, body = self.packet()
         except (Closed, ConnectionError) as error:
             self.close()
             raise Closed from error
         assert first == PacketType.CONNACK << 4
-        code = Connack.decode(body).code
+        code = Connack.decode(body, self.version).code
         if code:
             self.close()
             raise Closed(code)
@@ -75,7 +83,7 @@ class Client:
         while True:
             first, body = self.packet()
             if first == PacketType.SUBACK << 4:
-                return Suback.decode(body).codes
+                return Suback.decode(body, self.version).codes
 
     def publish(self, topic: str, payload: bytes, qos: int = 0) -> None:
         """Publish, and at QoS 1 wait for the acknowledgement."""
@@ -88,7 +96,7 @@ class Client:
         while True:
             first, body = self.packet()
             if first >> 4 == PacketType.PUBLISH:
-                publish = Publish.decode(first, body)
+                publish = Publish.decode(first, body, self.version)
                 if publish.qos:
                     self.send(Puback(publish.packet_id))
                 return publish

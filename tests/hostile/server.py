@@ -19,6 +19,7 @@ from tests.hostile.mqtt import Client
 
 from fogbank.awswire.http import Request
 from fogbank.awswire.sigv4 import sign
+from fogbank.mqtt import Version
 
 START = 20.0
 """Seconds for the server to come up on a busy machine."""
@@ -141,9 +142,9 @@ class Server:
             context.set_alpn_protocols([alpn])
         return context.wrap_socket(self.connect(name))
 
-    def client(self, client_id: str, **connect: Any) -> Client:
+    def client(self, client_id: str, version: Version = Version.V3_1_1, **connect: Any) -> Client:
         """An MQTT client on the plain port, connected."""
-        return Client(self.connect("plain_mqtt")).connect(client_id, **connect)
+        return Client(self.connect("plain_mqtt"), version).connect(client_id, **connect)
 
     def ask(
         self,

@@ -11,7 +11,9 @@ from tests.hostile.server import Server
 from tests.hostile.siege import siege
 from tests.mqtt.vectors import INVALID
 
-from fogbank.mqtt import Version
+from fogbank.mqtt import ReasonCode, Version
+from fogbank.mqtt.codec import PacketType
+from fogbank.mqtt.packets import Connack, Disconnect
 
 Dial: TypeAlias = Callable[[], socket.socket]
 
@@ -51,9 +53,7 @@ LATER = {
     "type 0": "00 00",
     "type 15": "f0 00",
 } | {
-    one.name: one.data.hex()
-    for one in INVALID
-    if one.version is Version.V3_1_1 and not one.name.startswith("connect,")
+    one.name: one.data.hex() for one in INVALID if one.version is Version.V3_1_1 and not one.name.startswith("connect,")
 }
 """After a good CONNECT."""
 
@@ -81,4 +81,29 @@ def test_malformed_packets_of_a_connected_client(server: Server, dial: Dial) -> 
         for name, data in LATER.items():
             with Client(dial()) as client:
                 client.connect("mallory").send(bytes.fromhex(data))
+                assert client.is_closed(), name
+
+
+def test_malformed_packets_of_mqtt_5_are_answered(server: Server, dial: Dial) -> None:
+    """(MQTT 5.0, 4.13.1): DISCONNECT says what was wrong, then the connection ends."""
+    bad = {one.name: one for one in INVALID if one.version is Version.V5 and not one.name.startswith("connect,")}
+    with siege(server, *[r"client 'mallory' at 127.0.0.1: disconnected \(CLIENT_ERROR\): \w"] * len(bad)):
+        for name, one in bad.items():
+            with Client(dial(), Version.V5) as client:
+                client.connect("mallory").send(one.data)
+                first, body = client.packet()
+                assert first == PacketType.DISCONNECT << 4, name
+                assert Disconnect.decode(body, Version.V5).code > ReasonCode.UNSPECIFIED_ERROR, name
+                assert client.is_closed(), name
+
+
+def test_malformed_connects_of_mqtt_5_are_answered(server: Server, dial: Dial) -> None:
+    bad = {one.name: one for one in INVALID if one.version is Version.V5 and one.name.startswith("connect,")}
+    with siege(server, *[r"client None at 127.0.0.1: disconnected \(CLIENT_ERROR\): \w"] * len(bad)):
+        for name, one in bad.items():
+            with Client(dial(), Version.V5) as client:
+                client.send(one.data)
+                first, body = client.packet()
+                assert first == PacketType.CONNACK << 4, name
+                assert Connack.decode(body, Version.V5).code > ReasonCode.UNSPECIFIED_ERROR, name
                 assert client.is_closed(), name

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 
 import msgspec
@@ -11,6 +11,7 @@ from tests.torture.client import World
 from tests.torture.findings import LOSSES, Fault, Finding
 from tests.torture.ledger import Audience, Ledger
 from tests.torture.link import Gone
+from tests.torture.mortal import Mortal
 from tests.torture.publisher import Publisher, Reader, Retainer
 from tests.torture.subscriber import Subscriber
 from tests.torture.victims import Broker
@@ -40,6 +41,8 @@ class Habits(msgspec.Struct, frozen=True):
     qos2: bool = True
     shared: bool = True
     """Whether there is a shared subscription of persistent sessions."""
+    wills: bool = True
+    """Whether clients have wills that the broker keeps over its own death."""
     start_over: bool = True
     """Whether sessions are discarded now and then."""
     patience: float = 5.0
@@ -92,6 +95,7 @@ class Campaign:
             for number, version in enumerate((Version.V3_1_1, Version.V5) * 4)
         ]
         self._publishers = list(self._make_publishers(habits.qos2))
+        self._mortals = list(self._make_mortals(habits.qos2)) if habits.wills else []
         self._prober = self._publisher("prober", Version.V5, window=16)
         self._retainer = Retainer(world, "retainer", Version.V3_1_1, RETAINED)
         self._reader = Reader(world, "reader", Version.V5)
@@ -130,7 +134,7 @@ class Campaign:
         if self._random.random() >= UNASKED:
             self._questions += 1
             await self._ask(everybody=self._questions % EVERYBODY == 0)
-        clients = (*self._subscribers, *self._publishers, self._retainer)
+        clients = (*self._subscribers, *self._publishers, *self._mortals, self._retainer)
         living = [asyncio.create_task(client.live(), name=client.name) for client in clients]
         await asyncio.wait(living, timeout=self._random.uniform(*LIFE), return_when=asyncio.FIRST_EXCEPTION)
         await self._kill()
@@ -190,14 +194,25 @@ class Campaign:
     def _rest(self) -> None:
         """Nobody is connected."""
         self._world.up = False
-        for client in (*self._subscribers, *self._publishers, self._prober, self._retainer, self._reader):
+        clients = (*self._subscribers, *self._publishers, *self._mortals, self._prober, self._retainer, self._reader)
+        for client in clients:
             client.drop()
+
+    def _make_mortals(self, qos2: bool) -> Iterator[Mortal]:
+        for number, version in enumerate((Version.V3_1_1, Version.V5) * 2):
+            name, qos = f"mortal-{number}", 2 if qos2 and number >= 2 else 1
+            topics = [area.group_topic(group, name) for group in self._groups(qos)]
+            yield Mortal(self._world, name, version, qos=qos, topics=topics, persistent=number % 2 == 1)
+
+    @staticmethod
+    def _groups(qos: int) -> list[int]:
+        """Those written to at this quality of service."""
+        return [group for group in range(area.GROUPS) if qos == 1 or group % area.EXACTLY_ONCE == 0]
 
     def _publisher(
         self, name: str, version: Version, *, window: int, qos: int = 1, persistent: bool = False
     ) -> Publisher:
-        groups = [group for group in range(area.GROUPS) if qos == 1 or group % area.EXACTLY_ONCE == 0]
-        topics = [area.group_topic(group, name) for group in groups]
+        topics = [area.group_topic(group, name) for group in self._groups(qos)]
         if qos == 1:
             topics.append(area.shared_topic(name))
         return Publisher(self._world, name, version, qos=qos, window=window, topics=topics, persistent=persistent)

@@ -62,7 +62,12 @@ class Client:
         lasts = self._persistent and not (clean and self.version is Version.V3_1_1)
         self.session.connecting(clean=clean)
         hello = wire.connect(
-            self.name, self.version, clean=clean, persistent=lasts, receive_maximum=self._receive_maximum
+            self.name,
+            self.version,
+            clean=clean,
+            persistent=lasts,
+            receive_maximum=self._receive_maximum,
+            will=self.will(),
         )
         try:
             self.link, present, code = await Link.open(self.world.port, hello)
@@ -92,6 +97,10 @@ class Client:
     async def live(self) -> None:
         """Do what such a client does until the broker dies."""
         raise NotImplementedError
+
+    def will(self) -> wire.Will | None:
+        """What is to be published where the connection that is about to be made is lost."""
+        return None
 
     def begin_anew(self) -> None:
         """The session holds nothing."""

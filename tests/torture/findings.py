@@ -14,6 +14,8 @@ class Fault(enum.Enum):
     SUBSCRIPTION_REFUSED = "subscription refused"
     SUBSCRIPTION_KEPT = "subscription kept"
     """A message came for a subscription that was given up, or was never asked for."""
+    WILL_KEPT = "will kept"
+    """One came that its client had taken back."""
     SESSION_KEPT = "session kept"
     """A session was said to be present that was discarded, or was never there."""
     DUPLICATED = "message duplicated"

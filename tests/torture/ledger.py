@@ -8,6 +8,8 @@ or never begun. Only what the first says is asked for, and only what neither of 
   quality of service 1 by its PUBACK, at 2 by receiving it for the first time.
 - A message may *not* come where every subscription that matches was given up, and acknowledged as such, before the
   message was sent.
+- A will is sent with CONNECT, and acknowledged by the loss of its connection, that of a broker's death included. It
+  may not come where its client took it back.
 - The first deliveries of what one client publishes to one topic are in order, and at quality of service 2 there is no
   second delivery.
 
@@ -35,6 +37,10 @@ class Message(msgspec.Struct):
     qos: int
     sent: float
     acknowledged: float | None = None
+    is_will: bool = False
+    """Whether it is published some time after it is acknowledged: by the loss of its client."""
+    withdrawn: bool = False
+    """Whether it is a will that was certainly taken back."""
 
     def __str__(self) -> str:
         return f"{self.topic} number {self.number}"
@@ -55,11 +61,20 @@ class Subscription(msgspec.Struct):
         """Whether it certainly held from the sending of the message until now."""
         return self.granted is not None and self.granted <= message.sent and self.ending is None
 
+    def held_at(self, message: Message) -> bool:
+        """Whether it certainly held when the message was first sent. One that began later may see a message, and after
+        that, where its publisher sends again what a kill left unanswered, one from before it."""
+        return (
+            self.granted is not None
+            and self.granted <= message.sent
+            and (self.ending is None or self.ending > message.sent)
+        )
+
     def may_have_seen(self, message: Message) -> bool:
         """Whether it can explain the delivery of the message."""
         if self.ended is not None and self.ended < message.sent:
             return False
-        return message.acknowledged is None or self.begun <= message.acknowledged
+        return message.is_will or message.acknowledged is None or self.begun <= message.acknowledged
 
 
 class Owed(msgspec.Struct):
@@ -154,6 +169,8 @@ class Audience:
     def received(self, message: Message) -> None:
         """It was delivered, anew or again; what a client itself knows to be a repetition at QoS 2 is not told here."""
         now = self._book.now()
+        if message.withdrawn:
+            self._complain(Fault.WILL_KEPT, message, "came, and was taken back")
         if not any(one.may_have_seen(message) for one in self._past(message)):
             self._complain(Fault.SUBSCRIPTION_KEPT, message, "came, and is not subscribed to")
         seen = self._seen.setdefault(message.topic, bytearray())
@@ -162,7 +179,11 @@ class Audience:
             if message.qos == 2:
                 self._complain(Fault.DUPLICATED, message, "came once more at quality of service 2")
         else:
-            if self._ordered and message.number < len(seen):
+            if (
+                self._ordered
+                and message.number < len(seen)
+                and any(one.held_at(message) for one in self._past(message))
+            ):
                 self._complain(Fault.REORDERED, message, f"came first after number {len(seen) - 1}")
             seen.extend(bytes(max(message.number + 1 - len(seen), 0)))
             seen[message.number] = True
@@ -323,10 +344,10 @@ class Ledger:
         """Something that concerns everybody: a kill, a start."""
         self._events.append((self.now(), event))
 
-    def send(self, topic: str, qos: int) -> Message:
+    def send(self, topic: str, qos: int, *, is_will: bool = False) -> Message:
         """The next message of the topic goes out."""
         sent = self._messages.setdefault(topic, [])
-        message = Message(topic, len(sent), qos, self.now())
+        message = Message(topic, len(sent), qos, self.now(), is_will=is_will)
         sent.append(message)
         return message
 
@@ -344,6 +365,10 @@ class Ledger:
         self.messages += 1
         for audience in self.audiences:
             audience.promised(message)
+
+    def withdrawn(self, message: Message) -> None:
+        """A will was taken back by DISCONNECT, and its client has been answered since. [MQTT-3.14.4-3]"""
+        message.withdrawn = True
 
     def complain(self, fault: Fault, whom: str, what: str, events: Iterable[tuple[float, str]]) -> None:
         """Write down a finding with what led to it."""

@@ -287,3 +287,51 @@ def test_what_was_seen_once_is_not_another_afterwards(ledger: Ledger, retained: 
     retained.observed(1)
     retained.observed(2)
     assert faults(ledger) == [Fault.RETAINED_LOST]
+
+
+def test_what_was_first_sent_before_the_subscription_has_no_order(ledger: Ledger) -> None:
+    """The second comes, the broker dies, and the publisher sends both again."""
+    late = ledger.session("late")
+    first = ledger.send(TOPIC, 1)
+    subscribe(late)
+    second = ledger.send(TOPIC, 1)
+    deliver(late, second, first, second)
+    assert faults(ledger) == []
+
+
+# --- wills ---
+
+
+def test_a_will_is_owed_from_the_loss_of_its_client_on(ledger: Ledger, session: Session) -> None:
+    will = ledger.send(TOPIC, 1, is_will=True)
+    assert session.owed == {}
+    ledger.acknowledged(will)
+    assert session.give_up() == 1
+    assert faults(ledger) == [Fault.MESSAGE_LOST]
+
+
+def test_one_who_subscribes_after_the_loss_may_see_it(ledger: Ledger) -> None:
+    late = ledger.session("late")
+    will = ledger.send(TOPIC, 1, is_will=True)
+    ledger.acknowledged(will)
+    subscribe(late)
+    assert late.owed == {}
+    deliver(late, will)
+    assert faults(ledger) == []
+
+
+def test_a_will_that_was_taken_back_may_not_come(ledger: Ledger, session: Session) -> None:
+    first, second = ledger.send(TOPIC, 1, is_will=True), ledger.send(TOPIC, 1, is_will=True)
+    ledger.withdrawn(first)
+    ledger.acknowledged(second)
+    deliver(session, second)
+    assert faults(ledger) == []
+    deliver(session, first)
+    assert Fault.WILL_KEPT in faults(ledger)
+
+
+def test_one_that_may_have_been_taken_back_may_come_or_not(ledger: Ledger, session: Session) -> None:
+    first, _ = ledger.send(TOPIC, 1, is_will=True), ledger.send(TOPIC, 1, is_will=True)
+    deliver(session, first)
+    assert session.give_up() == 0
+    assert faults(ledger) == []

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.torture import wire
-from tests.torture.wire import Delivery, Kind, Version
+from tests.torture.wire import Delivery, Kind, Version, Will
 
 V3, V5 = Version.V3_1_1, Version.V5
 
@@ -18,6 +18,14 @@ V3, V5 = Version.V3_1_1, Version.V5
         (
             wire.connect("a", V5, clean=False, persistent=True, receive_maximum=5),
             "1016 0004 4d515454 05 00 0258 08 11 00000e10 21 0005 0001 61",
+        ),
+        (
+            wire.connect("a", V3, clean=True, persistent=False, will=Will("t", b"xy", 1)),
+            "1014 0004 4d515454 04 0e 0258 0001 61 0001 74 0002 7879",
+        ),
+        (
+            wire.connect("a", V5, clean=True, persistent=False, will=Will("t", b"xy", 2)),
+            "1016 0004 4d515454 05 16 0258 00 0001 61 00 0001 74 0002 7879",
         ),
         (wire.publish("t", b"x", 1, 7, V3), "3206 0001 74 0007 78"),
         (wire.publish("t", b"x", 2, 7, V5, retain=True, dup=True), "3d07 0001 74 0007 00 78"),

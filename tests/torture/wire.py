@@ -51,8 +51,22 @@ class Delivery(msgspec.Struct, frozen=True):
     packet_id: int
 
 
+class Will(msgspec.Struct, frozen=True):
+    """What is to be published where a client is lost."""
+
+    topic: str
+    payload: bytes
+    qos: int
+
+
 def connect(
-    client_id: str, version: Version, *, clean: bool, persistent: bool, receive_maximum: int | None = None
+    client_id: str,
+    version: Version,
+    *,
+    clean: bool,
+    persistent: bool,
+    receive_maximum: int | None = None,
+    will: Will | None = None,
 ) -> bytes:
     """CONNECT. At level 4 `clean` alone says both whether a session is resumed and whether it lasts."""
     properties = b""
@@ -62,8 +76,13 @@ def connect(
         if receive_maximum is not None:
             properties += bytes((RECEIVE_MAXIMUM,)) + receive_maximum.to_bytes(2, "big")
         properties = _length(len(properties)) + properties
-    head = _text("MQTT") + bytes((version, clean << 1)) + KEEP_ALIVE.to_bytes(2, "big")
-    return _frame(Kind.CONNECT, head + properties + _text(client_id))
+    flags, payload = clean << 1, _text(client_id)
+    if will is not None:
+        flags |= 0x04 | will.qos << 3
+        payload += b"\0" if version is Version.V5 else b""
+        payload += _text(will.topic) + len(will.payload).to_bytes(2, "big") + will.payload
+    head = _text("MQTT") + bytes((version, flags)) + KEEP_ALIVE.to_bytes(2, "big")
+    return _frame(Kind.CONNECT, head + properties + payload)
 
 
 def publish(
