@@ -78,7 +78,59 @@ def test_payloads_of_other_kinds(payload: str, output: object) -> None:
 
 
 def test_output_that_is_undefined_is_left_out() -> None:
-    assert answer("SELECT VALUE x FROM 'a'", "--topic", "a") == {"fires": True, "why": "there is no WHERE clause"}
+    assert answer("SELECT VALUE x FROM 'a'", "--topic", "a") == {
+        "fires": True,
+        "why": "there is no WHERE clause; x is undefined (the payload is not JSON)",
+    }
+
+
+def test_what_is_selected_and_not_there_is_told() -> None:
+    payload = '{"temperature": 51}'
+    assert answer(
+        "SELECT temprature, 1 AS n FROM 'a' WHERE temperature > 50", "--topic", "a", "--payload", payload
+    ) == {
+        "fires": True,
+        "output": {"n": 1},
+        "why": "temperature > 50 was true; temprature is undefined (not in the payload)",
+    }
+
+
+SHADOW = "SELECT get_thing_shadow('t', 'arn:aws:iam::123456789012:role/r').state.on AS it FROM 'a'"
+
+
+def test_what_services_answer(tmp_path: Path) -> None:
+    file = tmp_path / "outside.json"
+    file.write_text('{"GET_THING_SHADOW": {"state": {"on": 5.0}}}')
+    for outside in ('{"get_thing_shadow": {"state": {"on": 5.0}}}', f"@{file}"):
+        assert answer(SHADOW, "--topic", "a", "--outside", outside)["output"] == {"it": 5}
+    assert answer(SHADOW, "--topic", "a") == {
+        "fires": False,
+        "why": "get_thing_shadow() failed: no answer was given for it",
+    }
+
+
+def test_descriptors_of_protobuf_are_given_in_base64() -> None:
+    # message M { int32 n = 1; } in m.proto
+    descriptors = "ChkKB20ucHJvdG8iDgoBTRIJCgFuGAEgASgF"
+    text = "SELECT decode(*, 'proto', 'b', 'k', 'm', 'M').n AS n FROM 'a'"
+    options = ("--topic", "a", "--payload", "\x08\x07", "--outside", json.dumps({"decode": descriptors}))
+    assert answer(text, *options)["output"] == {"n": 7}
+
+
+@pytest.mark.parametrize(
+    ("outside", "why"),
+    [
+        ("{", "Input data was truncated"),
+        ("[]", "Expected `object`, got `array`"),
+        ('{"upper": 1}', "upper: no such function asks another service"),
+        ('{"decode": 1}', "Expected `str`, got `int`"),
+        ('{"decode": "a!"}', ""),
+    ],
+)
+def test_what_no_service_answers(outside: str, why: str) -> None:
+    result = run("eval", SHADOW, "--topic", "a", "--outside", outside)
+    assert result.exit_code == 2
+    assert result.stderr.startswith(f"--outside is not what services could answer: {why}")
 
 
 def test_versions() -> None:
@@ -135,9 +187,12 @@ def test_cases(tmp_path: Path) -> None:
     assert result.exit_code == 1
     assert result.stdout.startswith(
         "case 2: SELECT upper(c) AS c FROM 'a'\n"
-        '  expected: {"c": "Y"}\n'
+        '  message:  a {"c": "x"}\n'
+        '  expected: {"c":"Y"}\n'
         '  actual:   {"c":"X"}\n'
+        '  where:    c: "Y" was expected, "X" is there\n'
         "case 3: SELECT upper(c) AS c FROM 'a'\n"
+        '  message:  a {"c": "x"}\n'
         "  expected: does not fire\n"
         '  actual:   {"c":"X"}\n'
         "case 4: SELECT foo() FROM 'a'\n"
@@ -145,7 +200,18 @@ def test_cases(tmp_path: Path) -> None:
     assert result.stdout.endswith("\n1 passed, 4 failed\n")
 
 
-@pytest.mark.parametrize("text", ["{", "{}", '[{"topic": "a"}]', '[{"sql": "x", "topic": "a", "expect": 1}]', "[5]"])
+CASE = '"sql": "x", "topic": "a"'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("{", "{}", "[5]", '[{"topic": "a"}]', f"[{{{CASE}}}]"),
+        f'[{{{CASE}, "fires": true, "expect": 1}}]',
+        f'[{{{CASE}, "fires": true, "payload_base64": "a!"}}]',
+        f'[{{{CASE}, "fires": true, "outside": {{"upper": 1}}}}]',
+    ],
+)
 def test_files_that_hold_no_cases(tmp_path: Path, text: str) -> None:
     file = tmp_path / "cases.json"
     file.write_text(text)
@@ -172,7 +238,8 @@ def test_nothing_heavy_is_imported() -> None:
     script = (
         "import sys; from click.testing import CliRunner; from fogbank.cli.sql import sql; "
         "CliRunner().invoke(sql, ['eval', 'SELECT * FROM \"a\"', '--topic', 'a']); "
-        "print(sorted({'asyncio', 'botocore', 'boto3', 'rich', 'apsw', 'cryptography', 're2'} & set(sys.modules)))"
+        "heavy = {'asyncio', 'botocore', 'boto3', 'rich', 'apsw', 'cryptography', 're2', 'google.protobuf'}; "
+        "print(sorted(heavy & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"

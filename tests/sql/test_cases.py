@@ -5,15 +5,15 @@ from pathlib import Path
 import pytest
 
 from fogbank.rules.templates import Template
-from fogbank.sql import Event, Statement
+from fogbank.sql import Event, Known, Statement
 from fogbank.sql.cases import Case, read_cases, run_case
 
 FILES = sorted(Path(__file__).with_name("cases").glob("*.json"))
 CASES = [(file.stem, number, case) for file in FILES for number, case in enumerate(read_cases(file.read_bytes()), 1)]
 
 
-def render(text: str, statement: Statement, event: Event) -> str:
-    return Template(text, statement, "template").render(event)
+def render(text: str, statement: Statement, event: Event, known: Known) -> str:
+    return Template(text, statement, "template").render(event, known)
 
 
 @pytest.mark.parametrize("case", [pytest.param(case, id=f"{stem}-{number}") for stem, number, case in CASES])

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from fogbank.sql import Event, compile_statement, parse
+from fogbank.sql import Chance, Event, compile_statement, parse
 
 PAYLOAD = {"temperature": 49, "color": "red", "tags": ["a"], "on": True, "o": {"x": None}, "s": "hot"}
 
@@ -47,6 +47,19 @@ EXPLANATIONS = [
     ("color", 'color was not true: color is "red"'),
     ("1 > 2", "1 > 2 was not true: 1 > 2 is false"),
     ("isNull(missing)", "isNull(missing) was not true: isNull(missing) is false"),
+    ("missing + missing > 1", "missing + missing > 1 was not true: missing is undefined (not in the payload)"),
+    (
+        " OR ".join(f"temperature = {n}" for n in range(7)),
+        "; ".join([*(f"temperature = {n} was not true: temperature is 49" for n in range(5)), "and so on"]),
+    ),
+    (
+        " OR ".join(f"temperature = {n}" for n in range(6)),
+        "; ".join([*(f"temperature = {n} was not true: temperature is 49" for n in range(5)), "and so on"]),
+    ),
+    (
+        " OR ".join(f"temperature = {n}" for n in range(5)),
+        "; ".join(f"temperature = {n} was not true: temperature is 49" for n in range(5)),
+    ),
     ("abs(missing) = 1", "abs(missing) = 1 was not true: missing is undefined (not in the payload)"),
 ]
 
@@ -64,8 +77,24 @@ def test_what_was_not_true(where: str, sentence: str) -> None:
     assert explain(where, json.dumps(PAYLOAD).encode()) == (False, sentence)
 
 
+def test_what_is_selected_and_not_there() -> None:
+    names = ", ".join(f"x{n}" for n in range(9))
+    query = compile_statement(parse(f"SELECT *, {names}, abs('x') AS y FROM 't' WHERE on", "2016-03-23"))
+    told = "; ".join(f"x{n} is undefined (not in the payload)" for n in range(5))
+    assert query.explain(Event(topic="t", payload=b'{"on":true}')).sentence == f"on was true; {told}"
+    query = compile_statement(parse("SELECT VALUE abs('x') FROM 't'", "2016-03-23"))
+    assert query.explain(Event(topic="t", payload=b"")).sentence == "there is no WHERE clause; abs('x') is undefined"
+
+
 def test_what_was_true() -> None:
     assert explain("temperature > 50 OR on", json.dumps(PAYLOAD).encode()) == (True, "temperature > 50 OR on was true")
+
+
+def test_what_chance_decided() -> None:
+    fractions = iter([0.9, 0.1, 0.1])
+    event = Event(topic="t", payload=b"{}", chance=Chance(lambda: "u", lambda: next(fractions)))
+    query = compile_statement(parse("SELECT * FROM 't' WHERE rand() < 0.5 AND true"))
+    assert query.explain(event).sentence == "rand() < 0.5 AND TRUE was not true"
 
 
 def test_payload_that_is_not_json() -> None:

@@ -1,8 +1,12 @@
 """What SELECT makes: names, places and values; more examples are in `cases/`."""
 
-import pytest
+import json
 
-from fogbank.sql import Event, SqlError, compile_statement, parse
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fogbank.sql import UNDEFINED, Event, SqlError, compile_statement, parse
 
 PAYLOAD = b'{"a":{"b":1},"o":{"x":1,"y":2},"n":null}'
 
@@ -57,3 +61,42 @@ def test_what_has_no_name_needs_one(text: str) -> None:
     with pytest.raises(SqlError, match="this item has no name of its own; add AS name"):
         output(text)
     assert output(f"{text} AS x") is not None
+
+
+ROWS = st.lists(
+    st.one_of(
+        st.fixed_dictionaries({}, optional={"n": st.sampled_from(["t", "h"]), "v": st.integers(-3, 3)}),
+        st.integers(-3, 3),
+        st.none(),
+        st.sampled_from(["", "a", "é"]),  # none that is a number: those compare like numbers
+    ),
+    max_size=6,
+)
+
+
+def member(row: object, name: str) -> object:
+    return row.get(name, UNDEFINED) if isinstance(row, dict) else UNDEFINED
+
+
+@settings(deadline=None)
+@given(ROWS, st.integers(-3, 3))
+def test_nested_selects_agree_with_a_naive_model(rows: list[object], least: int) -> None:
+    """Developer guide: "Nested object queries"."""
+    payload = json.dumps({"e": rows}).encode()
+    matching = [row for row in rows if isinstance(v := member(row, "v"), int) and v > least]
+    objects = [{name: row[name] for name in ("n", "v") if name in row} for row in matching if isinstance(row, dict)]
+    wanted = {
+        "all": rows,
+        "values": [member(row, "n") for row in matching if member(row, "n") is not UNDEFINED],
+        "objects": objects,
+        "scalars": [row for row in rows if isinstance(row, int) and row > least],
+        "any": bool(matching),
+    }
+    made = output(
+        f"(SELECT * FROM e) AS all, (SELECT VALUE n FROM e WHERE v > {least}) AS values, "
+        f"(SELECT n, v FROM e WHERE v > {least}) AS objects, "
+        f"(SELECT VALUE x FROM e AS x WHERE x > {least}) AS scalars, "
+        f"EXISTS (SELECT * FROM e WHERE v > {least}) AS any",
+        payload,
+    )
+    assert json.loads(made or b"") == wanted

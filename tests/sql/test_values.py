@@ -87,5 +87,38 @@ def test_depth(brackets: tuple[str, str]) -> None:
         assert from_json(opening.encode() * depth, V2016) is UNDEFINED
 
 
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ('{"a":1,"b":0,"a":2}', {"a": 2, "b": 0}),
+        ('{"a":NaN}', UNDEFINED),
+        ("[Infinity]", UNDEFINED),
+        ("-Infinity", UNDEFINED),
+        ("[1,]", UNDEFINED),
+        ("01", UNDEFINED),
+        ("1.", UNDEFINED),
+        ('"\\ud800"', UNDEFINED),
+        ("1e99999999999999999999", UNDEFINED),
+        ("1" * 5000, UNDEFINED),
+        ("  5  ", 5),
+        ("\ufeff5", UNDEFINED),
+        ("5 5", UNDEFINED),
+        ("", UNDEFINED),
+    ],
+)
+def test_json_of_doubtful_kinds(text: str, wanted: Value) -> None:
+    """Of a name that repeats the last one counts; what JSON has no word for makes all of it no JSON."""
+    for version in (V2015, V2016):
+        assert from_json(text, version) == wanted
+        assert from_json(text.encode(), version) == wanted
+
+
+@given(st.decimals(allow_nan=False, allow_infinity=False, places=3), st.sampled_from(["", "e5", "E-3", "e+0", "e40"]))
+def test_reading_whole_numbers_agrees_with_whole(number: Decimal, exponent: str) -> None:
+    text = f"{number:f}{exponent}"
+    value = from_json(text, V2016)
+    assert (type(value), value) == (type(whole(Decimal(text))), whole(Decimal(text)))
+
+
 def test_undefined_shows_as_such() -> None:
     assert repr(UNDEFINED) == "UNDEFINED"

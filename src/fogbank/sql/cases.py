@@ -1,34 +1,35 @@
 """Worked cases: a statement, a message, and what is to come of it. `fogbank sql test` runs lists of them.
 
-A case compares values, not bytes, unless it says `expected_raw` or `expected_base64`: `10` is `10.0`, the order of
-members does not matter, and Decimals are equal to 14 significant digits, since doubles may differ in the last ones.
+A case compares values (see `difference`), not bytes, unless it says `expected_raw` or `expected_base64`.
 """
 
 import base64
-from collections.abc import Callable
-from decimal import Decimal
-from typing import Any, Final, TypeAlias
+from collections.abc import Callable, Mapping
+from typing import Final, TypeAlias
 
 import msgspec
 
 from fogbank.errors import FogbankError
+from fogbank.sql.difference import difference
 from fogbank.sql.event import Event, MqttProperties
+from fogbank.sql.explain import Explanation
+from fogbank.sql.functions.catalogue import functions
 from fogbank.sql.nodes import Statement
-from fogbank.sql.operators import equal
+from fogbank.sql.outside.answers import CannedAnswers, Known
+from fogbank.sql.outside.errors import OutsideFailed
+from fogbank.sql.outside.requests import Object
 from fogbank.sql.parser import parse
-from fogbank.sql.query import compile_statement
+from fogbank.sql.query import Outcome, Query, compile_statement
 from fogbank.sql.values import UNDEFINED, from_json, to_json
 from fogbank.sql.version import Version
 
-_CLOSE: Final = Decimal("1E-14")
-
 TEMPLATE: Final = "substitution-template"
 
-RenderTemplate: TypeAlias = Callable[[str, Statement, Event], str]
-"""Renders the text with `${...}` in it for the event; the language has expressions only."""
+RenderTemplate: TypeAlias = Callable[[str, Statement, Event, Known], str]
+"""Renders the text with `${...}` in it for the event, with what is known; the language has expressions only."""
 
 
-class Case(msgspec.Struct, frozen=True):
+class Case(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One case. The message's payload is the bytes of `payload` as they stand, or of one of the other two.
 
     A case has to expect something: one of `expected`, `expected_raw`, `expected_base64` or `fires`.
@@ -41,6 +42,16 @@ class Case(msgspec.Struct, frozen=True):
     payload_base64: str | None = None
     version: Version = Version.V2016_03_23
     mqtt: MqttProperties = MqttProperties()
+    client_id: str | None = None
+    principal: str = ""
+    account_id: str = ""
+    source_ip: str | None = None
+    timestamp: int = 0
+    outside: dict[str, msgspec.Raw] = {}
+    """What services answer, by the function that asks them: `{"get_thing_shadow": {"state": ..}}`.
+
+    A function without an answer fails, which ends the rule: the statement does not fire.
+    """
     fires: bool | None = None
     """None as true: the statement is to fire."""
     expected: msgspec.Raw = msgspec.Raw()
@@ -58,10 +69,22 @@ class Case(msgspec.Struct, frozen=True):
     def __post_init__(self) -> None:
         if self.fires is None and not bytes(self.expected) and self.expected_raw is self.expected_base64 is None:
             raise ValueError("the case says neither what is expected nor whether it fires")
+        for encoded in (self.payload_base64, self.expected_base64):
+            base64.b64decode(encoded or "", validate=True)
+        canned(self.outside, self.version)
 
     def event(self) -> Event:
         """The message of the case."""
-        return Event(topic=self.topic, payload=self._payload(), mqtt=self.mqtt)
+        return Event(
+            topic=self.topic,
+            payload=self._payload(),
+            client_id=self.client_id,
+            principal=self.principal,
+            timestamp_ms=self.timestamp,
+            account_id=self.account_id,
+            source_ip=self.source_ip,
+            mqtt=self.mqtt,
+        )
 
     def _payload(self) -> bytes:
         if self.payload_base64 is not None:
@@ -75,11 +98,45 @@ class Verdict(msgspec.Struct, frozen=True):
     passed: bool
     expected: str
     actual: str
+    difference: str = ""
+    """The first place where the two differ, if they have places."""
 
 
 def read_cases(text: bytes) -> list[Case]:
     """The cases in a JSON array, or `msgspec.ValidationError`, `msgspec.DecodeError`."""
     return msgspec.json.decode(text, type=list[Case])
+
+
+def canned(answers: Mapping[str, msgspec.Raw], version: Version) -> CannedAnswers:
+    """Answers written as JSON: the bodies that the services would send. That of S3 is base64, for `decode`.
+
+    Raises ValueError for functions that ask nobody, and for what is no base64.
+    """
+    bodies = {name.lower(): bytes(answer) for name, answer in answers.items()}
+    if unknown := sorted(name for name in bodies if not _asks(name)):
+        raise ValueError(f"{', '.join(unknown)}: no such function asks another service")
+    if Object.function in bodies:
+        bodies[Object.function] = base64.b64decode(
+            msgspec.json.decode(bodies[Object.function], type=str), validate=True
+        )
+    return CannedAnswers(bodies, version)
+
+
+def _asks(name: str) -> bool:
+    function = functions().get(name)
+    return function is not None and (function.asks or (function.longer is not None and function.longer.asks))
+
+
+def try_out(query: Query, event: Event, known: Known) -> tuple[Explanation, Outcome]:
+    """What comes of the event, FROM included, and why. A function that got no answer is a reason, not an error."""
+    explanation = query.explain(event, known if query.asks else None)
+    if not explanation.fires:
+        return explanation, Outcome(False)
+    try:
+        outcome = query.evaluate(event, known if query.asks else None)
+    except OutsideFailed as error:
+        outcome = Outcome(False, failure=str(error))
+    return (explanation if outcome.failure is None else Explanation(False, outcome.failure)), outcome
 
 
 def run_case(case: Case, render_template: RenderTemplate) -> Verdict:
@@ -88,48 +145,35 @@ def run_case(case: Case, render_template: RenderTemplate) -> Verdict:
     try:
         statement = parse(case.sql, case.version)
         query = compile_statement(statement)
-        event = case.event()
+        event, known = case.event(), canned(case.outside, case.version)
         if case.kind == TEMPLATE:
-            rendered = render_template(case.template, statement, event)
-            return Verdict(_agrees(case, to_json(rendered)), expected, to_json(rendered).decode())
-        explanation = query.explain(event)
-        outcome = query.evaluate(event)
+            return _compare(case, to_json(render_template(case.template, statement, event, known)))
+        explanation, outcome = try_out(query, event, known)
     except FogbankError as error:
         return Verdict(False, expected, f"an error: {error}")
-    if not (explanation.fires and outcome.fires):
+    if not outcome.fires:
         return Verdict(case.fires is False, expected, f"does not fire: {explanation.sentence}")
-    return Verdict(case.fires is not False and _agrees(case, outcome.output), expected, _describe(outcome.output))
+    if case.fires is False:
+        return Verdict(False, expected, _describe(outcome.output))
+    return _compare(case, outcome.output)
 
 
-def _agrees(case: Case, output: bytes | None) -> bool:
+def _compare(case: Case, output: bytes | None) -> Verdict:
+    found: str | None = None
     if case.expected_base64 is not None:
-        return output == base64.b64decode(case.expected_base64)
-    if case.expected_raw is not None:
-        return (output or b"") == case.expected_raw.encode()
-    if not bytes(case.expected):
-        return True
-    actual = UNDEFINED if output is None else from_json(output, case.version)
-    return _alike(from_json(bytes(case.expected), case.version), actual, case.approximate or "approx" in case.note)
-
-
-def _alike(expected: Any, actual: Any, approximate: bool) -> bool:
-    if isinstance(expected, dict) and isinstance(actual, dict):
-        return expected.keys() == actual.keys() and all(
-            _alike(member, actual[name], approximate) for name, member in expected.items()
-        )
-    if isinstance(expected, list) and isinstance(actual, list):
-        return len(expected) == len(actual) and all(
-            _alike(*pair, approximate) for pair in zip(expected, actual, strict=True)
-        )
-    if isinstance(expected, Decimal) and isinstance(actual, (Decimal, int)) and not isinstance(actual, bool):
-        return _close(expected, Decimal(actual), approximate)
-    return equal(expected, actual) is True
-
-
-def _close(expected: Decimal, actual: Decimal, approximate: bool) -> bool:
-    if approximate:
-        return actual.quantize(expected) == expected
-    return abs(expected - actual) <= _CLOSE * abs(expected)
+        passed = output == base64.b64decode(case.expected_base64)
+    elif case.expected_raw is not None:
+        passed = (output or b"") == case.expected_raw.encode()
+    elif bytes(case.expected):
+        wanted = from_json(bytes(case.expected), case.version)
+        actual = UNDEFINED if output is None else from_json(output, case.version)
+        found = difference(wanted, actual, approximate=case.approximate or "approx" in case.note)
+        passed = found is None
+        if type(wanted) is not type(actual) or not isinstance(wanted, (dict, list)):
+            found = None  # There are no places within to tell of.
+    else:
+        passed = True
+    return Verdict(passed, _describe_expectation(case), _describe(output), found or "")
 
 
 def _describe_expectation(case: Case) -> str:
@@ -139,7 +183,7 @@ def _describe_expectation(case: Case) -> str:
         return f"base64 {case.expected_base64}"
     if case.expected_raw is not None:
         return case.expected_raw
-    return bytes(case.expected).decode() or "fires"
+    return msgspec.json.format(bytes(case.expected), indent=-1).decode() if bytes(case.expected) else "fires"
 
 
 def _describe(output: bytes | None) -> str:

@@ -31,8 +31,12 @@ def _null(_: object) -> Value:
     return None
 
 
+_MAX_DIGITS: Final = 4096
+"""Characters of a String that is taken for a number; reading one takes time, and 34 digits are kept."""
+
+
 def _parse(text: str) -> Value:
-    return settle(text) if _NUMERIC.fullmatch(text) else UNDEFINED
+    return settle(text) if len(text) <= _MAX_DIGITS and _NUMERIC.fullmatch(text) else UNDEFINED
 
 
 def integer(number: int | Decimal, rounding: str) -> Value:
@@ -73,7 +77,7 @@ _TRUTH: Final = {"true": True, "false": False}
 
 
 def _truth(text: str) -> Value:
-    return _TRUTH.get(text.lower(), UNDEFINED)
+    return _TRUTH.get(text.lower(), UNDEFINED) if len(text) <= len("false") else UNDEFINED
 
 
 def _spell(value: bool) -> Value:

@@ -7,25 +7,37 @@ from typing import Any, Final, NoReturn
 from fogbank.sql import nodes
 from fogbank.sql.coercion import CASTS, truth
 from fogbank.sql.errors import SqlError
-from fogbank.sql.functions.catalogue import UNSUPPORTED, functions
+from fogbank.sql.functions.catalogue import functions
 from fogbank.sql.functions.function import Function
-from fogbank.sql.nodes import Expression
+from fogbank.sql.logic import against, conjunction, disjunction
+from fogbank.sql.nodes import Expression, chain, spine
 from fogbank.sql.operators import ARITHMETIC, TESTS, equal, negate
+from fogbank.sql.outside.errors import OutsideFailed
 from fogbank.sql.scope import Evaluate, Scope
 from fogbank.sql.selection import compile_selection
-from fogbank.sql.values import UNDEFINED, Row, Value, whole
+from fogbank.sql.values import UNDEFINED, Row, Value, weight, whole
 from fogbank.sql.version import Version
 
 MAX_DEPTH: Final = 100
 """How deep expressions may nest; evaluation takes one or two frames of Python's stack for each level."""
 
+_ROW: Final = 8
+"""Units of work for each element of a nested SELECT, whatever is done with it."""
+
 
 class Compiler:
     """Compiles the expressions of one statement. `aliases` are those of the nested FROMs around, innermost last."""
 
-    def __init__(self, text: str, version: Version) -> None:
+    def __init__(self, text: str, version: Version, *, template: bool = False) -> None:
+        """`template`: the text is the expression of a substitution template."""
         self.version = version
+        self.asks: dict[int, str] = {}
+        """Functions that ask the world, by where they stand."""
+        self.roles: set[str] = set()
+        """The roles that these ask with."""
         self._text = text
+        self._questions = 0
+        self._template = template
         self._aliases: list[str | None] = []
         self._variables: set[str] = set()
         self._depth = 0
@@ -96,36 +108,61 @@ class Compiler:
 
     def call(self, node: nodes.Call) -> Evaluate:
         function = self._function(node)
-        arguments = [self._argument(function, argument) for argument in node.arguments]
+        arguments = [self._argument(function, at, argument) for at, argument in enumerate(node.arguments)]
         count = len(arguments)
         if count < function.least or (function.most is not None and count > function.most):
             return lambda _: UNDEFINED
         constants = [self._exact(one.value) if isinstance(one, nodes.Literal) else UNDEFINED for one in node.arguments]
         if function.check is not None and (complaint := function.check(*constants)) is not None:
             self.fail(f"{node.name}(): {complaint}", node.at)
+        if function.asks:
+            self._note(function, node, constants)
+        if self.nested and function.effort:
+            arguments = [_weighed(argument, function.effort) for argument in arguments]
         return self._settled(_invocation(function, arguments))
 
     def _function(self, node: nodes.Call) -> Function:
-        name = node.name.lower()
-        if name in UNSUPPORTED:
-            self.fail(f"function {node.name}() is not supported yet: {UNSUPPORTED[name]} are missing", node.at)
-        function = functions().get(name)
+        function = functions().get(node.name.lower())
         if function is None:
             self.fail(f"function {node.name}() does not exist", node.at)
+        if function.longer is not None and function.most is not None and len(node.arguments) > function.most:
+            function = function.longer
         self.require(f"function {node.name}()", node.at, function.since)
         return function
 
-    def _argument(self, function: Function, node: Expression) -> Evaluate:
+    def _argument(self, function: Function, at: int, node: Expression) -> Evaluate:
         if function.takes_payload and isinstance(node, nodes.Star) and not self.nested:
             return _payload
-        return self.compile(node)
+        before = self._questions
+        argument = self.compile(node)
+        if function.catches and self._questions > before:
+            if at > 0:
+                self.fail(f"the default of {function.name}() cannot be what another service answers", node.at)
+            return _caught(argument)
+        return argument
+
+    def _note(self, function: Function, node: nodes.Call, constants: list[Value]) -> None:
+        """Remember that the statement asks the world; refuse what it may not ask."""
+        if self._template and not function.in_templates:
+            self.fail(f"{node.name}() of this kind cannot stand in a substitution template", node.at)
+        if function.role is not None:
+            role = constants[function.role]
+            if not isinstance(role, str):
+                self.fail(f"{node.name}(): the role has to be a string literal", node.arguments[function.role].at)
+            self.roles.add(role)
+        self._questions += 1
+        # By place: explanations compile parts of the statement once more.
+        self.asks[node.at] = function.name
+        if function.times is not None and sum(name == function.name for name in self.asks.values()) > function.times:
+            often = "once" if function.times == 1 else f"{function.times} times"
+            self.fail(f"{node.name}() may ask another service {often} in a statement", node.at)
 
     def cast(self, node: nodes.Cast) -> Evaluate:
         if node.type.lower() not in CASTS:
             self.fail(f"cast knows no type {node.type}; there are {', '.join(sorted(CASTS))}", node.at)
         since, table = CASTS[node.type.lower()]
         self.require(f"cast(.. AS {node.type})", node.at, since)
-        value = self.compile(node.value)
+        value = self._operand(node.value)
 
         def convert(scope: Scope) -> Value:
             original = value(scope)
@@ -134,7 +171,7 @@ class Compiler:
         return self._settled(convert)
 
     def unary(self, node: nodes.Unary) -> Evaluate:
-        operand = self.compile(node.operand)
+        operand = self._operand(node.operand)
         if node.operator == "-":
             if isinstance(node.operand, nodes.Literal):
                 constant = self._exact(negate(node.operand.value))
@@ -148,20 +185,47 @@ class Compiler:
         return invert
 
     def binary(self, node: nodes.Binary) -> Evaluate:
-        left, right = self.compile(node.left), self.compile(node.right)
         if node.operator == "AND":
-            return _conjunction(left, right)
+            return conjunction([self.compile(part) for part in chain(node)])
         if node.operator == "OR":
-            return _disjunction(left, right)
-        if node.operator in TESTS:
-            test = TESTS[node.operator]
-            return lambda scope: test(left(scope), right(scope))
-        operation = ARITHMETIC[node.operator]
-        return self._settled(lambda scope: operation(left(scope), right(scope)))
+            return disjunction([self.compile(part) for part in chain(node)])
+        first, steps = spine(node)
+        if len(steps) == 1:
+            return self._operation(node.operator, self._operand(node.left), node.right)
+        return self._fold(self._operand(first), [(step.operator, self._operand(step.right)) for step in steps])
+
+    def _operand(self, node: Expression) -> Evaluate:
+        operand = self.compile(node)
+        return _weighed(operand) if self.nested else operand
+
+    def _operation(self, operator: str, left: Evaluate, right_node: Expression) -> Evaluate:
+        right = self._operand(right_node)
+        if operator not in TESTS:
+            operation = ARITHMETIC[operator]
+            return self._settled(lambda scope: operation(left(scope), right(scope)))
+        if isinstance(right_node, nodes.Literal) and (test := against(operator, left, self._exact(right_node.value))):
+            return test
+        general = TESTS[operator]
+        return lambda scope: general(left(scope), right(scope))
+
+    def _fold(self, first: Evaluate, rest: list[tuple[str, Evaluate]]) -> Evaluate:
+        """A long row of operators, from left to right: `a + b - c`."""
+        whole_numbers = self.version.whole_numbers_are_int
+        steps = [({**TESTS, **ARITHMETIC}[operator], right) for operator, right in rest]
+
+        def fold(scope: Scope) -> Value:
+            value = first(scope)
+            for operation, right in steps:
+                value = operation(value, right(scope))
+                if whole_numbers and type(value) is Decimal:
+                    value = whole(value)
+            return value
+
+        return fold
 
     def case(self, node: nodes.Case) -> Evaluate:
-        value = self.compile(node.value)
-        whens = [(self.compile(when.test), self.compile(when.result)) for when in node.whens]
+        value = self._operand(node.value)
+        whens = [(self._operand(when.test), self.compile(when.result)) for when in node.whens]
         default = self.compile(node.default) if node.default is not None else None
 
         def choose(scope: Scope) -> Value:
@@ -191,19 +255,21 @@ class Compiler:
         self._aliases.append(node.alias)
         try:
             where = self.compile(node.where) if node.where is not None else None
-            select = compile_selection(self, node.selection)
+            select = _weighed(compile_selection(self, node.selection))
         finally:
             self._aliases.pop()
 
         def rows(scope: Scope) -> Value:
             elements = source(scope)
             if isinstance(elements, list):
+                scope.work(_ROW * len(elements))
                 selected = (
                     select(inner) for inner in map(scope.within, elements) if where is None or where(inner) is True
                 )
                 return [value for value in selected if value is not UNDEFINED]
             if not isinstance(elements, dict):
                 return UNDEFINED
+            scope.work(_ROW)
             inner = scope.within(elements)
             if where is not None and where(inner) is not True:
                 return UNDEFINED
@@ -266,24 +332,27 @@ def _invocation(function: Function, arguments: list[Evaluate]) -> Evaluate:
     return lambda scope: call(*[argument(scope) for argument in arguments])
 
 
-def _conjunction(left: Evaluate, right: Evaluate) -> Evaluate:
-    """AND: false ends it; otherwise both sides must be Booleans or say so in words, else Undefined."""
+def _weighed(evaluate: Evaluate, effort: int = 1) -> Evaluate:
+    """The operand of an operator or function within a nested SELECT: what is large takes long, for every element."""
 
-    def conjunction(scope: Scope) -> Value:
-        first = truth(left(scope))
-        return truth(right(scope)) if first is True else first
+    def weigh(scope: Scope) -> Value:
+        value = evaluate(scope)
+        scope.work(effort * weight(value))
+        return value
 
-    return conjunction
+    return weigh
 
 
-def _disjunction(left: Evaluate, right: Evaluate) -> Evaluate:
-    """OR: true ends it; an Undefined left side makes it Undefined, whatever the right side is."""
+def _caught(evaluate: Evaluate) -> Evaluate:
+    """Undefined in place of what the world would not tell."""
 
-    def disjunction(scope: Scope) -> Value:
-        first = truth(left(scope))
-        return truth(right(scope)) if first is False else first
+    def catch(scope: Scope) -> Value:
+        try:
+            return evaluate(scope)
+        except OutsideFailed:
+            return UNDEFINED
 
-    return disjunction
+    return catch
 
 
 _COMPILE: Final[dict[type[Any], Callable[[Compiler, Any], Evaluate]]] = {

@@ -4,12 +4,11 @@ import os
 import random
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
-from fogbank.sql.values import UNDEFINED, Value, from_json
+from fogbank.sql.values import Value, from_json
 from fogbank.sql.version import Version
 
 _BASIC_INGEST: Final = "$aws/rules/"
@@ -50,8 +49,10 @@ CHANCE: Final = Chance(lambda: str(uuid.UUID(bytes=os.urandom(16), version=4)), 
 NO_PROPERTIES: Final = MqttProperties()
 
 
-@dataclass(slots=True, kw_only=True)
-class Event:
+_UNPARSED: Final = object()
+
+
+class Event(msgspec.Struct, kw_only=True, eq=False, repr_omit_defaults=True):
     """One message and its context. Its payload is parsed when first asked for, then kept."""
 
     topic: str
@@ -66,20 +67,21 @@ class Event:
     trace_id: str | None = None
     mqtt: MqttProperties = NO_PROPERTIES
     chance: Chance = CHANCE
-    _exact: Value = field(default=UNDEFINED, init=False, repr=False, compare=False)
-    _whole: Value = field(default=UNDEFINED, init=False, repr=False, compare=False)
-    _exact_parsed: bool = field(default=False, init=False, repr=False, compare=False)
-    _whole_parsed: bool = field(default=False, init=False, repr=False, compare=False)
+    _exact: Any = _UNPARSED
+    _whole: Any = _UNPARSED
 
     def value(self, version: Version) -> Value:
         """The payload as JSON, numbers as `version` has them; Undefined where it isn't JSON."""
+        value: Value
         if version is Version.V2015_10_08:
-            if not self._exact_parsed:
-                self._exact, self._exact_parsed = from_json(self.payload, version), True
-            return self._exact
-        if not self._whole_parsed:
-            self._whole, self._whole_parsed = from_json(self.payload, version), True
-        return self._whole
+            value = self._exact
+            if value is _UNPARSED:
+                value = self._exact = from_json(self.payload, version)
+        else:
+            value = self._whole
+            if value is _UNPARSED:
+                value = self._whole = from_json(self.payload, version)
+        return value
 
     @property
     def basic_ingest(self) -> bool:

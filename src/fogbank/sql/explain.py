@@ -1,22 +1,28 @@
-"""Why WHERE was not true: the smallest clauses that were to blame, with what stood on each side, as one sentence."""
+"""Why a statement does not fire: the smallest clauses that were to blame, with what stood on each side, as text."""
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from fogbank.sql import nodes
 from fogbank.sql.coercion import number, truth
-from fogbank.sql.nodes import Expression
+from fogbank.sql.nodes import Expression, Statement
+from fogbank.sql.outside.answers import Pending
+from fogbank.sql.outside.errors import OutsideFailed
 from fogbank.sql.printer import print_expression
-from fogbank.sql.scope import Scope
+from fogbank.sql.scope import Evaluate, Scope
 from fogbank.sql.values import UNDEFINED, Value, to_json
 
 if TYPE_CHECKING:
     from fogbank.sql.compiler import Compiler
 
 _LONGEST: Final = 120
-"""Characters of a value that are quoted."""
+"""Characters of a value, and of a clause, that are quoted."""
+
+_MOST: Final = 5
+"""Clauses that are told of; a long list of alternatives is not read to its end."""
 
 _NUMERIC: Final = frozenset(("<", "<=", ">", ">="))
 
@@ -28,37 +34,63 @@ class Explanation(msgspec.Struct, frozen=True):
     sentence: str
 
 
-class WhereExplainer:
-    """Explains one WHERE clause. Clauses are compiled when they are looked at: who never asks never pays."""
+class Explainer:
+    """Explains one statement. Clauses are compiled when they are looked at: who never asks never pays."""
 
-    def __init__(self, compiler: "Compiler", where: Expression) -> None:
+    def __init__(self, compiler: "Compiler", statement: Statement) -> None:
         self._compiler = compiler
-        self._where = where
+        self._where = statement.where
+        self._items = [item.expression for item in statement.selection.items]
+        self._compiled: dict[int, Evaluate] = {}
 
     def explain(self, scope: Scope) -> Explanation:
-        if self._value(self._where, scope) is True:
-            return Explanation(True, f"{print_expression(self._where)} was true")
-        return Explanation(False, "; ".join(self._blame(self._where, True, scope)))
+        """Whether WHERE is true, and if so, what SELECT asks for and does not get."""
+        if self._where is None or self._value(self._where, scope) is True:
+            condition = "there is no WHERE clause" if self._where is None else f"{_clause(self._where)} was true"
+            return Explanation(True, "; ".join([condition, *islice(self._lacking(scope), _MOST)]))
+        told = list(islice(self._blame(self._where, True, scope), _MOST + 1))
+        if len(told) > _MOST:
+            told[_MOST] = "and so on"
+        # Nothing is to blame where chance decides: looked at again, it was true.
+        return Explanation(False, "; ".join(told) or f"{_clause(self._where)} was not true")
+
+    def _lacking(self, scope: Scope) -> Iterator[str]:
+        """The items of SELECT that are Undefined, and so not in the output: often a name misspelled."""
+        for item in self._items:
+            if not isinstance(item, nodes.Star):
+                try:
+                    value = self._value(item, scope)
+                except (Pending, OutsideFailed):
+                    continue
+                if value is UNDEFINED:
+                    yield self._fact(item, scope)
 
     def _value(self, node: Expression, scope: Scope) -> Value:
-        return self._compiler.compile(node)(scope)
+        """What `node` is. Nodes belong to the statement, so that each stays what its address says."""
+        evaluate = self._compiled.get(id(node))
+        if evaluate is None:
+            evaluate = self._compiled[id(node)] = self._compiler.compile(node)
+        return evaluate(scope)
 
     def _blame(self, node: Expression, wanted: bool, scope: Scope) -> Iterator[str]:
         """Sentences about the smallest clauses because of which `node` is not `wanted`."""
         match node:
-            case nodes.Binary(operator=("AND" | "OR") as operator, left=left, right=right):
-                # Where every side has to hold, each one that does not is to blame; where one is enough, all are.
-                # What AND and OR never look at (the right of an Undefined left) could not have helped either way.
-                for side in (left, right):
-                    value = truth(self._value(side, scope))
+            case nodes.Binary(operator=("AND" | "OR") as operator):
+                # Where every part has to hold, each one that does not is to blame; where one is enough, all are.
+                # What AND and OR never look at (what follows an Undefined part) could not have helped either way.
+                for part in nodes.chain(node):
+                    try:
+                        value = truth(self._value(part, scope))
+                    except (Pending, OutsideFailed):
+                        continue  # Evaluation never came as far as this: what came before decided.
                     if value is not wanted:
-                        yield from self._blame(side, wanted, scope)
+                        yield from self._blame(part, wanted, scope)
                         if value is UNDEFINED and (operator == "OR") is wanted:
                             return
             case nodes.Unary(operator="NOT", operand=operand):
                 yield from self._blame(operand, not wanted, scope)
             case _:
-                clause = f"NOT {print_expression(node)}" if not wanted else print_expression(node)
+                clause = _clause(node) if wanted else f"NOT {_clause(node)}"
                 yield f"{clause} was not true: {', '.join(self._facts(node, scope))}"
 
     def _facts(self, node: Expression, scope: Scope) -> Iterator[str]:
@@ -71,7 +103,7 @@ class WhereExplainer:
                 and (fact := self._fact(operand, scope)) not in told
             ):
                 told.append(fact)
-        yield from told or [f"{print_expression(node)} is {_quote(self._value(node, scope))}"]
+        yield from told or [f"{_clause(node)} is {_quote(self._value(node, scope))}"]
         if isinstance(node, nodes.Binary) and node.operator in _NUMERIC:
             for operand in operands:
                 value = self._value(operand, scope)
@@ -81,19 +113,24 @@ class WhereExplainer:
     def _fact(self, node: Expression, scope: Scope) -> str:
         value = self._value(node, scope)
         if value is not UNDEFINED:
-            return f"{print_expression(node)} is {_quote(value)}"
+            return f"{_clause(node)} is {_quote(value)}"
         missing = [path for path in _paths(node) if self._value(path, scope) is UNDEFINED]
         if missing:
             reason = "not in the payload" if scope.element is not UNDEFINED else "the payload is not JSON"
-            names = " and ".join(dict.fromkeys(map(print_expression, missing)))
-            return f"{names} {'is' if len(missing) == 1 else 'are'} undefined ({reason})"
-        return f"{print_expression(node)} is undefined"
+            names = list(dict.fromkeys(map(_clause, missing)))
+            return f"{' and '.join(names)} {'is' if len(names) == 1 else 'are'} undefined ({reason})"
+        return f"{_clause(node)} is undefined"
 
 
 def _quote(value: Value) -> str:
-    if value is UNDEFINED:
-        return "undefined"
-    text = to_json(value).decode()
+    return "undefined" if value is UNDEFINED else _cut(to_json(value).decode())
+
+
+def _clause(node: Expression) -> str:
+    return _cut(print_expression(node))
+
+
+def _cut(text: str) -> str:
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
 
 
@@ -112,9 +149,11 @@ def _paths(node: Expression) -> Iterator[Expression]:
                 yield from _paths(operand)
         case nodes.Cast(value=operand) | nodes.Unary(operand=operand):
             yield from _paths(operand)
-        case nodes.Binary(left=left, right=right):
-            yield from _paths(left)
-            yield from _paths(right)
+        case nodes.Binary():
+            first, steps = nodes.spine(node)
+            yield from _paths(first)
+            for step in steps:
+                yield from _paths(step.right)
         case nodes.Case(value=operand):
             yield from _paths(operand)
 

@@ -153,6 +153,30 @@ Expression: TypeAlias = (
 )
 
 
+def spine(node: Binary) -> tuple[Expression, list[Binary]]:
+    """Operators that follow one another without parentheses, left to right, but for AND and OR: `a + b - c = d`.
+
+    They nest to the left, as deep as the row is long; walked like this they take no depth at all.
+    """
+    steps = [node]
+    left = node.left
+    while isinstance(left, Binary) and left.operator not in ("AND", "OR"):
+        steps.append(left)
+        left = left.left
+    return left, steps[::-1]
+
+
+def chain(node: Binary) -> list[Expression]:
+    """The operands of a row of ANDs or of ORs, left to right: `a OR b OR c` has three."""
+    operands = [node.right]
+    left = node.left
+    while isinstance(left, Binary) and left.operator == node.operator:
+        operands.append(left.right)
+        left = left.left
+    operands.append(left)
+    return operands[::-1]
+
+
 class Assignment(Node, frozen=True):
     """`@name = value` of SET."""
 

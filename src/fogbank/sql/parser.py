@@ -20,11 +20,11 @@ _WORDS: Final = {
     "VARIABLE": "an @variable",
     "STRING": "a string",
     "TOPIC": "a topic filter",
-    "RPAR": ")",
-    "RSQB": "]",
-    "RBRACE": "}",
-    "COMMA": ",",
-    "COLON": ":",
+    "RPAR": "')'",
+    "RSQB": "']'",
+    "RBRACE": "'}'",
+    "COMMA": "','",
+    "COLON": "':'",
     "SELECT_VALUE": "SELECT VALUE",
     "$END": "the end",
 }
@@ -112,6 +112,10 @@ def _strange(text: str, offset: int) -> str | None:
     character = text[offset]
     if character == "[":
         return _NO_INDEX
+    if character == "`":
+        return "names are not quoted; a member whose name is none is read with get(object, 'name')"
+    if text.startswith(("/*", "//"), offset) or text[:offset].rstrip().endswith("/*"):  # `a / *` could go on
+        return "there are no comments in this language"
     if character in "'\"" and character not in text[offset + 1 :]:
         return f"the string that begins here is not closed by {character}"
     if re.compile("[0-9]+[^\\W0-9]").match(text, offset):

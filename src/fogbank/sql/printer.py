@@ -76,8 +76,14 @@ def _unary(node: nodes.Unary) -> str:
 
 
 def _binary(node: nodes.Binary) -> str:
+    """A row of operators as tight as this one, however long, from its right end to its left."""
     rank = _RANK[node.operator]
-    return f"{_within(node.left, rank)} {node.operator} {_within(node.right, rank + 1)}"
+    parts: list[str] = []
+    left: Expression = node
+    while isinstance(left, nodes.Binary) and _RANK[left.operator] == rank:
+        parts.append(f" {left.operator} {_within(left.right, rank + 1)}")
+        left = left.left
+    return _within(left, rank) + "".join(reversed(parts))
 
 
 def _case(node: nodes.Case) -> str:

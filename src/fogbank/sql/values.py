@@ -74,23 +74,41 @@ def whole(number: Decimal) -> int | Decimal:
     return number
 
 
+def weight(value: Value) -> int:
+    """How much there is to look at, in units of `scope.MAX_WORK`."""
+    if isinstance(value, str):
+        return 1 + len(value) // 8
+    if isinstance(value, list):
+        return 1 + sum(map(weight, value))
+    if isinstance(value, dict):
+        return 1 + sum(map(weight, value.values()))
+    return 1
+
+
 # --- JSON -------------------------------------------------------------------------------------------------------
 
 MAX_DEPTH: Final = 100
 """Deeper nested JSON is taken as not JSON: it could only come to overflow a stack."""
 
-_READ_EXACT: Final = msgspec.json.Decoder(float_hook=Decimal)
-_READ_WHOLE: Final = msgspec.json.Decoder(float_hook=lambda text: whole(Decimal(text)))
+
+def _read_whole(text: str) -> int | Decimal:
+    """The number as 2016-03-23 has it. A last digit other than 0 is a fraction's, unless there is an exponent."""
+    if text[-1] != "0" and "e" not in text and "E" not in text:
+        return Decimal(text)
+    return whole(Decimal(text))
+
+
+_READ_EXACT: Final = msgspec.json.Decoder(float_hook=Decimal).decode
+_READ_WHOLE: Final = msgspec.json.Decoder(float_hook=_read_whole).decode
 _WRITER: Final = msgspec.json.Encoder(decimal_format="number")
 
 
 def from_json(text: bytes | str, version: Version) -> Value:
     """The value that the JSON `text` stands for; Undefined where it isn't JSON. Numbers are exact."""
-    reader = _READ_WHOLE if version.whole_numbers_are_int else _READ_EXACT
-    if _may_be_deep(text) and _depth(text if isinstance(text, bytes) else text.encode()) > MAX_DEPTH:
+    if len(text) > 2 * MAX_DEPTH and _brackets(text) > MAX_DEPTH and _depth(text) > MAX_DEPTH:
         return UNDEFINED
     try:
-        value: Value = reader.decode(text)
+        value: Value = _READ_EXACT(text) if version is Version.V2015_10_08 else _READ_WHOLE(text)
     except (msgspec.DecodeError, UnicodeError, ArithmeticError):
         # The last: an exponent of more than 18 digits, which no Decimal can hold.
         return UNDEFINED
@@ -102,19 +120,16 @@ def to_json(value: Value) -> bytes:
     return _WRITER.encode(value)
 
 
-def _may_be_deep(text: bytes | str) -> bool:
-    if len(text) < 2 * MAX_DEPTH:
-        return False
-    if isinstance(text, bytes):
-        return text.count(b"[") + text.count(b"{") > MAX_DEPTH
-    return text.count("[") + text.count("{") > MAX_DEPTH
+def _brackets(text: bytes | str) -> int:
+    """How many open: JSON nests at most as deep. Two quick looks spare most texts the slow one."""
+    return text.count(b"[") + text.count(b"{") if isinstance(text, bytes) else text.count("[") + text.count("{")
 
 
-def _depth(text: bytes) -> int:
+def _depth(text: bytes | str) -> int:
     """How deep brackets nest outside of strings; of text that isn't JSON, some number."""
     depth = deepest = 0
     in_string = escaped = False
-    for byte in text:
+    for byte in text if isinstance(text, bytes) else text.encode():
         if in_string:
             if escaped:
                 escaped = False

@@ -4,8 +4,11 @@ from typing import Final
 
 from fogbank.sql.coercion import whole_number
 from fogbank.sql.functions.function import Function
-from fogbank.sql.values import UNDEFINED, Row, Value
+from fogbank.sql.values import UNDEFINED, Row, Value, to_json
 from fogbank.sql.version import Version
+
+_MAX_TRANSFORMED: Final = 128 * 1024
+"""Bytes of the array that `transform` returns (developer guide: "Functions"); a larger one is Undefined."""
 
 
 def _get(collection: Value, key: Value) -> Value:
@@ -45,13 +48,13 @@ def _transform(mode: Value, attributes: Value, array: Value) -> Value:
         if not isinstance(item, dict):
             return UNDEFINED
         enriched.append({**item, **{name: value for name, value in attributes.items() if name not in item}})
-    return enriched
+    return enriched if len(to_json(enriched)) <= _MAX_TRANSFORMED else UNDEFINED
 
 
 FUNCTIONS: Final = (
-    Function("get", _get, 2, 2),
-    Function("isnull", _is_null, 1, 1),
-    Function("isundefined", _is_undefined, 1, 1, Version.V2016_03_23),
-    Function("get_or_default", _get_or_default, 1, 2, Version.V2016_03_23),
+    Function("get", _get, 2, 2, effort=0),
+    Function("isnull", _is_null, 1, 1, effort=0),
+    Function("isundefined", _is_undefined, 1, 1, Version.V2016_03_23, effort=0),
+    Function("get_or_default", _get_or_default, 1, 2, Version.V2016_03_23, catches=True, effort=0),
     Function("transform", _transform, 3, 3, Version.V2016_03_23),
 )

@@ -134,7 +134,7 @@ FUNCTIONS: Final = (
     Function("ln", _double(math.log), 1, 1),
     Function("log", _double(math.log10), 1, 1),
     Function("mod", remainder, 2, 2),
-    Function("nanvl", _nanvl, 2, 2),
+    Function("nanvl", _nanvl, 2, 2, effort=0),
     Function("power", _double_of_two(_power), 2, 2),
     Function("remainder", remainder, 2, 2),
     Function("round", _rounding(ROUND_HALF_UP), 1, 1),

@@ -43,11 +43,11 @@ def _source_ip(scope: Scope) -> Value:
 
 
 def _new_uuid(scope: Scope) -> Value:
-    return scope.event.chance.uuid()
+    return scope.chance.uuid()
 
 
 def _random(scope: Scope) -> Value:
-    return from_double(scope.event.chance.fraction())
+    return from_double(scope.chance.fraction())
 
 
 def _sql_version(scope: Scope) -> Value:
