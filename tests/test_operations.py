@@ -9,6 +9,8 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from queue import SimpleQueue
+from threading import Event
 from typing import Any
 
 import boto3
@@ -18,6 +20,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from dev.coverage import implemented
+from paho.mqtt.client import Client, MQTTMessage
+from paho.mqtt.enums import CallbackAPIVersion
 from tests.test_app import archive
 
 from fogbank.app import Platform
@@ -45,7 +49,7 @@ class App:
     def __init__(self, platform: Platform, clock: ShiftedClock) -> None:
         self.clock = clock
         self.called: set[tuple[str, str]] = set()
-        ready = platform.ready()
+        self.ready = ready = platform.ready()
         session = boto3.session.Session(
             region_name=ready.region,
             aws_access_key_id=ready.access_key_id,
@@ -72,7 +76,8 @@ class App:
 @pytest.fixture
 async def app(tmp_path: Path) -> AsyncIterator[App]:
     clock = ShiftedClock()
-    async with Platform(Settings(data_dir=tmp_path, api_port=0, mqtt_port=0, https_port=0), clock) as platform:
+    settings = Settings(data_dir=tmp_path, api_port=0, mqtt_port=0, https_port=0, plain_mqtt_port=0)
+    async with Platform(settings, clock) as platform:
         app = App(platform, clock)
         yield app
         app.close()
@@ -226,7 +231,33 @@ def shadows(app: App) -> None:
     assert json.load(data.delete_thing_shadow(thingName="lamp")["payload"])["version"] == 1
     with pytest.raises(data.exceptions.ResourceNotFoundException):
         data.get_thing_shadow(thingName="lamp")
-    data.publish(topic="a/b", qos=1, payload=b"{}")
+
+
+def messages(app: App) -> None:
+    data = app.data
+    data.publish(topic="a/b", qos=1, retain=True, payload=b"{}")
+    assert data.get_retained_message(topic="a/b")["payload"] == b"{}"
+    assert [one["topic"] for one in data.list_retained_messages()["retainedTopics"]] == ["a/b"]
+    device = Client(CallbackAPIVersion.VERSION2, "lamp")
+    direct: SimpleQueue[MQTTMessage] = SimpleQueue()
+    subscribed = Event()
+
+    def subscribe(*_: object) -> None:
+        device.subscribe("c/d", 1)
+
+    device.on_connect = subscribe
+    device.on_subscribe = lambda *_: subscribed.set()
+    device.on_message = lambda _client, _data, message: direct.put(message)
+    assert app.ready.plain_mqtt is not None
+    device.connect(app.ready.plain_mqtt.host, app.ready.plain_mqtt.port)
+    device.loop_start()
+    assert subscribed.wait(10)
+    assert data.get_connection(clientId="lamp")["connected"] is True
+    assert [one["topicFilter"] for one in data.list_subscriptions(clientId="lamp")["subscriptions"]] == ["c/d"]
+    data.send_direct_message(clientId="lamp", topic="for/you", payload=b"alone", confirmation=True, timeout=10)
+    assert direct.get(timeout=10).payload == b"alone"
+    data.delete_connection(clientId="lamp")
+    device.loop_stop()
 
 
 def functions(app: App) -> None:
@@ -295,7 +326,7 @@ def authorizers(app: App) -> None:
     app.functions.delete_function(FunctionName="door")
 
 
-STORIES = [things, certificates, attachments, policies, groups, rules, shadows, functions, authorizers]
+STORIES = [things, certificates, attachments, policies, groups, rules, shadows, messages, functions, authorizers]
 
 
 async def test_every_implemented_operation_is_called_in_a_story(app: App) -> None:

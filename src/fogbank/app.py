@@ -14,26 +14,38 @@ from fogbank.arns import Arns
 from fogbank.broker.broker import Broker
 from fogbank.clock import Clock, SystemClock
 from fogbank.functions.service import FunctionService
+from fogbank.gateway.access_control import AccessControl
+from fogbank.gateway.device_rights import DeviceRights
+from fogbank.gateway.iam_policies import IamPoliciesApi
+from fogbank.gateway.iam_roles import IamRolesApi
+from fogbank.gateway.iam_users import IamUsersApi
 from fogbank.gateway.iot_authorization import IotAuthorizationApi
 from fogbank.gateway.iot_authorizers import IotAuthorizersApi
 from fogbank.gateway.iot_certificates import IotCertificatesApi
-from fogbank.gateway.iot_data import IotDataApi, by_policies
+from fogbank.gateway.iot_connections import IotConnectionsApi
 from fogbank.gateway.iot_domain_configurations import IotDomainConfigurationsApi
 from fogbank.gateway.iot_endpoint import Endpoint, IotEndpointApi
 from fogbank.gateway.iot_policies import IotPoliciesApi
+from fogbank.gateway.iot_publish import IotPublishApi
+from fogbank.gateway.iot_retained import IotRetainedApi
 from fogbank.gateway.iot_rules import IotRulesApi
+from fogbank.gateway.iot_shadows import IotShadowsApi
 from fogbank.gateway.iot_thing_groups import IotThingGroupsApi
 from fogbank.gateway.iot_thing_types import IotThingTypesApi
 from fogbank.gateway.iot_things import IotThingsApi
 from fogbank.gateway.lambda_ import LambdaApi
+from fogbank.gateway.metrics import MetricsPage
 from fogbank.gateway.pipeline import Gateway
+from fogbank.gateway.sts import StsApi
 from fogbank.identity.access_keys import AccessKeys
+from fogbank.identity.iam.iam import Iam
 from fogbank.identity.reception import Reception
 from fogbank.ready import Address, Ready
 from fogbank.registry.own_ca import OwnCa
 from fogbank.registry.registry import Registry
 from fogbank.registry.server_certificate import server_names
 from fogbank.rules.engine import RuleEngine
+from fogbank.rules.ingest import PREFIX as BASIC_INGEST
 from fogbank.rules.service import TopicRules
 from fogbank.settings import AccessKey, Limits, Settings
 from fogbank.shadows.limits import ShadowLimits
@@ -65,6 +77,7 @@ class Platform:
         self._store = open_store(settings.data_dir)
         documents = self._store.documents
         self._access_keys = AccessKeys(documents, clock)
+        self.iam = Iam(documents, self._access_keys, arns, clock)
         self._ca = OwnCa(settings.data_dir / "ca", clock)
         self.registry = Registry(documents, arns, clock, self._ca.devices)
         loop, backlogs = asyncio.get_running_loop(), self._store.backlogs
@@ -85,10 +98,12 @@ class Platform:
             private=(settings.data_dir,),
         )
         self.rules = RuleEngine(documents, router, router, self.functions, arns, clock, trace)
+        router.reserve(BASIC_INGEST, self.rules.ingest)
         max_rules = None if settings.limits is Limits.OPEN else 1000
         self._topic_rules = TopicRules(documents, self.rules, arns, clock, max_rules=max_rules)
 
         principals = self.registry.principals
+        rights, quotas = DeviceRights(principals, arns, trace), self.broker.quotas
         lambda_api = LambdaApi(self.functions, arns, lambda: self.api_url)
         names = server_names(settings.host, settings.names)
         server = self._ca.server(names)
@@ -103,6 +118,7 @@ class Platform:
             trace,
             served=names,
             limited=settings.limits is not Limits.OPEN,
+            signers=self.iam.signers,
         )
         self._gateway = Gateway(
             [
@@ -116,8 +132,17 @@ class Platform:
                 IotDomainConfigurationsApi(self.reception.domains),
                 IotEndpointApi(self._endpoint),
                 IotRulesApi(self._topic_rules),
-                IotDataApi(self.shadows, router, by_policies(principals), arns, clock, self.broker.quotas, trace),
+                IotShadowsApi(self.shadows, rights, clock),
+                IotPublishApi(router, rights, quotas, clock, trace, self.broker.rates),
+                IotRetainedApi(self.broker.retained, rights),
+                IotConnectionsApi(
+                    self.broker.connections, self.broker.direct, rights, quotas, clock, trace, self.broker.rates
+                ),
                 lambda_api,
+                IamUsersApi(self.iam),
+                IamRolesApi(self.iam),
+                IamPoliciesApi(self.iam),
+                StsApi(self.iam, arns),
             ],
             arns=arns,
             clock=clock,
@@ -127,6 +152,11 @@ class Platform:
             ca=self.ca_file.read_bytes,
             code=lambda_api.download,
             desk=self.reception.desk,
+            signers=self.iam.signers,
+            access=AccessControl(self.iam, arns),
+            metrics=MetricsPage(
+                self.broker.metrics, lambda: self.rules.counters, lambda: self.rules.ingest.not_found
+            ).text,
         )
         self._http = HttpServer(self._gateway)
         self._entrance = Entrance(self.broker, self._http.protocol, principals, self.reception.desk)
@@ -152,7 +182,9 @@ class Platform:
     async def start(self) -> Ready:
         """Bring everything up; on return every listener accepts."""
         self._first_key = await self._access_keys.ensure_first(self.settings.access_key)
+        await self.iam.load()
         self.registry.principals.watch(self.broker.principals_changed)
+        self.iam.watch(self.broker.principals_changed)
         await self.broker.start()
         self.shadows.start()
         self._shadow_subscriber.subscribe(self.broker.router)
@@ -171,6 +203,7 @@ class Platform:
         await self._entrance.close()
         await self.broker.close()
         await self._http.shutdown()
+        await self._entrance.drain()
         await self.reception.close()
         await self._topic_rules.close()
         try:
@@ -182,6 +215,7 @@ class Platform:
         self._shadow_subscriber.unsubscribe(self.broker.router)
         await self.shadows.close()
         await self.registry.close()
+        await self.iam.close()
         await self._store.close()
 
     async def __aenter__(self) -> Self:

@@ -113,6 +113,13 @@ class Forbidden(ServiceError):
     status = 403
 
 
+class GatewayTimeout(ServiceError):
+    """Somebody who was to answer did not in time."""
+
+    code = "GatewayTimeoutException"
+    status = 504
+
+
 class NotImplementedByFogbank(ServiceError):
     """The operation exists in AWS's model and not here: said by name, never a silence."""
 

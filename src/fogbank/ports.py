@@ -6,7 +6,7 @@ and `app.py` introduces them.
 
 import enum
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
@@ -95,6 +95,107 @@ class Invoker(Protocol):
         ...
 
 
+# --- the world outside ------------------------------------------------------------------------------------------
+
+
+class OutboundError(FogbankError):
+    """A call out of the platform failed. `transient` says whether the same call may succeed a little later.
+
+    `code` is the service's own word for it, or one of `Timeout`, `Connection`, `AnswerTooLarge`, `NoEndpoint`,
+    `NoCredentials`, `BadRequest` where there was no answer; `status` is then 0.
+    """
+
+    def __init__(self, message: str, *, code: str, status: int = 0, transient: bool = False) -> None:
+        super().__init__(message)
+        self.code, self.status, self.transient = code, status, transient
+
+
+class AwsServices(Protocol):
+    """Services that speak AWS's APIs, wherever the operator has them. Implemented by `outbound/`, used by rules."""
+
+    def obstacle(self, service: str) -> str | None:
+        """Why `service` (botocore's name of it) cannot be called, naming the setting that is missing; None: it can."""
+        ...
+
+    def url(self, service: str) -> str | None:
+        """The endpoint that the operator has named for `service`; None: AWS's own, or none."""
+        ...
+
+    async def call(self, service: str, operation: str, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Call an operation: parameters and answer as in botocore. Raises OutboundError."""
+        ...
+
+
+class Signing(msgspec.Struct, frozen=True):
+    """As whom a request is to be signed by Signature Version 4: the signing name of the service, and the region."""
+
+    service: str
+    region: str
+
+
+class HttpRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """A request to a URL of somebody else's choice."""
+
+    method: str
+    url: str
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes = b""
+    signing: Signing | None = None
+    timeout: float = 10.0
+    """Seconds for all of it, connecting included."""
+    limit: int = 1024 * 1024
+    """Bytes of the answer's body that are read at most; what is longer is an error."""
+
+
+class HttpAnswer(msgspec.Struct, frozen=True):
+    """What came back. Redirects are not followed."""
+
+    status: int
+    reason: str
+    headers: Mapping[str, str]
+    """Names in lower case."""
+    body: bytes
+
+
+class HttpTargets(Protocol):
+    """The way out over HTTP. Implemented by `outbound/`, used by rules."""
+
+    async def send(self, request: HttpRequest) -> HttpAnswer:
+        """Any status is an answer. Raises OutboundError where none came."""
+        ...
+
+
+class KafkaRecord(msgspec.Struct, frozen=True):
+    """One record for a topic of Kafka. Without `partition` the key decides."""
+
+    topic: str
+    value: bytes
+    key: bytes | None = None
+    partition: int | None = None
+    headers: tuple[tuple[str, bytes], ...] = ()
+
+
+class KafkaTargets(Protocol):
+    """The way out to Kafka. Implemented by `outbound/`, used by rules."""
+
+    async def send(
+        self, properties: Mapping[str, str], records: Sequence[KafkaRecord]
+    ) -> "Sequence[OutboundError | None]":
+        """Send records to the cluster that the client properties describe; of each, what it failed of, if it did."""
+        ...
+
+
+class RoleRights(Protocol):
+    """What roles may do. Asked before an action of a rule does anything in a role's name."""
+
+    async def check(self, role_arn: str, action: str, resource: str, *, source: str | None = None) -> None:
+        """Raise Forbidden, with the reason, where the role may not do `action` (`sqs:SendMessage`) on that ARN.
+
+        `source` is the ARN of the rule that acts, which the role's trust policy may ask for (`aws:SourceArn`).
+        """
+        ...
+
+
 # --- who is there -----------------------------------------------------------------------------------------------
 
 
@@ -121,6 +222,8 @@ class ThingContext(msgspec.Struct, frozen=True):
     """Whether the thing is attached to the principal. Where not, only IsAttached resolves, to "false"."""
     type_name: str | None = None
     attributes: Mapping[str, str] = {}
+    exclusive: bool = False
+    """Whether it is attached as the one thing that the principal stands for (`EXCLUSIVE_THING`)."""
 
 
 class PolicyDocument(msgspec.Struct, frozen=True):
@@ -128,6 +231,9 @@ class PolicyDocument(msgspec.Struct, frozen=True):
 
     name: str
     document: str
+    limit: str | None = None
+    """None: it gives rights. Else it only bounds what others give (`session policy`, `permissions boundary`): of the
+    policies with the same word here, one must allow a request as well."""
 
 
 class Grant(msgspec.Struct, frozen=True):
@@ -224,7 +330,7 @@ class FrontDesk(Protocol):
         ...
 
     async def websocket(self, arrival: Arrival, request: HttpHead) -> Peer:
-        """MQTT over WebSocket, before the upgrade: by SigV4 in the query, or a custom authorizer. Raises ServiceError."""
+        """MQTT over WebSocket, before the upgrade: by SigV4 in the query or an authorizer. Raises ServiceError."""
         ...
 
 

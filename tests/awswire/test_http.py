@@ -19,6 +19,12 @@ def test_the_fields_of_a_query(query: str, fields: list[tuple[str, str]]) -> Non
     assert parse_query(query) == fields
 
 
+@pytest.mark.parametrize("query", ["a=%FF", "%C3=a"])
+def test_a_query_is_utf_8(query: str) -> None:
+    with pytest.raises(SerializationError, match="not percent-encoded UTF-8"):
+        parse_query(query)
+
+
 def test_a_query_has_only_so_many_fields() -> None:
     assert len(parse_query("&".join(["a=1"] * MAX_QUERY_FIELDS))) == MAX_QUERY_FIELDS
     with pytest.raises(SerializationError, match="more than 200 fields"):

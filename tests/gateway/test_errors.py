@@ -5,10 +5,13 @@ import pytest
 
 from fogbank.awswire.errors import MissingAuthenticationToken
 from fogbank.awswire.routes import Route
-from fogbank.errors import ResourceNotFound
+from fogbank.awswire.sigv4 import Claim
+from fogbank.errors import Forbidden, ResourceNotFound
 from fogbank.gateway.errors import response_to
 from fogbank.gateway.exchange import AsgiMessage, Exchange
 from fogbank.gateway.service import Service
+
+SIGNED = Claim("AKID", "20261123", "us-east-1", "iot", "host", "0", "20261123T000000Z")
 
 
 async def receive() -> AsgiMessage:
@@ -32,9 +35,20 @@ def exchange(service: str | None = None, operation: str = "") -> Exchange:
     ],
 )
 def test_each_service_has_its_own_form(service: str | None, operation: str, body: dict[str, str]) -> None:
-    response = response_to(ResourceNotFound("No."), exchange(service, operation))
+    one = exchange(service, operation)
+    one.claim = SIGNED
+    response = response_to(ResourceNotFound("No."), one)
     assert (response.status, msgspec.json.decode(response.body)) == (404, body)
     assert ("x-amzn-errortype", "ResourceNotFoundException") in response.headers
+
+
+@pytest.mark.parametrize(("service", "operation"), [("iot-data", "Publish"), (None, "")])
+def test_the_data_plane_tells_the_trace_id(service: str | None, operation: str) -> None:
+    """Developer guide, "HTTPS". Whoever has not signed is a device, which the data plane alone serves."""
+    one = exchange(service, operation)
+    told = msgspec.json.decode(response_to(Forbidden("Forbidden"), one).body)
+    told.pop("__type", None)
+    assert told == {"message": "Forbidden", "traceId": one.request_id}
 
 
 @pytest.mark.parametrize(("service", "operation"), [(None, ""), ("iot", "ListThings"), ("lambda", "Invoke")])

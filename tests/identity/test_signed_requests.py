@@ -14,6 +14,7 @@ from fogbank.awswire.errors import IncompleteSignature, InvalidSignature, Unreco
 from fogbank.awswire.http import Request
 from fogbank.awswire.sigv4 import presign, sign
 from fogbank.identity.signed_requests import SignedRequests
+from fogbank.identity.signer import RootSigners
 from fogbank.policy import PolicySet
 from fogbank.ports import Arrival, HttpHead, Peer
 from fogbank.settings import AccessKey
@@ -35,7 +36,7 @@ def presigned(clock: FakeClock, *, signed_host: str = HOST, secret: str = KEY.se
 
 @pytest.fixture
 def signed(clock: FakeClock, keys: dict[str, AccessKey]) -> SignedRequests:
-    return SignedRequests(ARNS, clock, keys.get)
+    return SignedRequests(ARNS, clock, RootSigners(keys.get, ARNS))
 
 
 async def all_rights(peer: Peer) -> bool:
@@ -49,7 +50,7 @@ async def all_rights(peer: Peer) -> bool:
 async def test_a_key_of_the_account_has_all_rights_for_a_day(
     signed: SignedRequests, clock: FakeClock, service: str
 ) -> None:
-    peer = signed.peer(ARRIVAL, head(presigned(clock, service=service)))
+    peer = await signed.peer(ARRIVAL, head(presigned(clock, service=service)))
     assert peer.identity.active
     assert peer.identity.id == "123456789012/AKIDEXAMPLE:root/AKIDEXAMPLE:root"
     assert peer.identity.arn == "arn:aws:iam::123456789012:root"
@@ -58,16 +59,16 @@ async def test_a_key_of_the_account_has_all_rights_for_a_day(
     assert await all_rights(peer)
 
 
-def test_botocore_signs_it_so(signed: SignedRequests, keys: dict[str, AccessKey]) -> None:
+async def test_botocore_signs_it_so(signed: SignedRequests, keys: dict[str, AccessKey]) -> None:
     request = AWSRequest("GET", f"wss://{HOST}/mqtt")
     SigV4QueryAuth(Credentials(KEY.id, KEY.secret), "iotdevicegateway", ARNS.region, 60).add_auth(request)
     query = urlsplit(request.url or "").query
-    now = SignedRequests(ARNS, FakeClock(time.time()), keys.get)
-    assert now.peer(ARRIVAL, head(query)).identity.active
+    now = SignedRequests(ARNS, FakeClock(time.time()), RootSigners(keys.get, ARNS))
+    assert (await now.peer(ARRIVAL, head(query))).identity.active
 
 
 async def test_it_ends_with_its_key(signed: SignedRequests, clock: FakeClock, keys: dict[str, AccessKey]) -> None:
-    peer = signed.peer(ARRIVAL, head(presigned(clock)))
+    peer = await signed.peer(ARRIVAL, head(presigned(clock)))
     assert await peer.principals.recheck(peer.identity) == peer.identity
     keys.clear()
     identity = await peer.principals.recheck(peer.identity)
@@ -78,10 +79,10 @@ async def test_it_ends_with_its_key(signed: SignedRequests, clock: FakeClock, ke
 @pytest.mark.parametrize(
     ("signed_host", "sent"), [("h:8443", "h:8443"), ("h", "h:8443"), ("[::1]", "[::1]:8443"), ("h", "h")]
 )
-def test_hosts_signed_with_and_without_the_port(
+async def test_hosts_signed_with_and_without_the_port(
     signed: SignedRequests, clock: FakeClock, signed_host: str, sent: str
 ) -> None:
-    assert signed.peer(ARRIVAL, head(presigned(clock, signed_host=signed_host), host=sent)).identity.active
+    assert (await signed.peer(ARRIVAL, head(presigned(clock, signed_host=signed_host), host=sent))).identity.active
 
 
 async def test_refusals(signed: SignedRequests, clock: FakeClock) -> None:
@@ -105,10 +106,10 @@ async def test_refusals(signed: SignedRequests, clock: FakeClock) -> None:
     ]
     for query, headers, error, what in cases:
         with pytest.raises(error, match=what):
-            signed.peer(ARRIVAL, head(query, **headers))
+            await signed.peer(ARRIVAL, head(query, **headers))
 
 
-def test_a_signature_in_the_header_is_as_good(signed: SignedRequests, clock: FakeClock) -> None:
+async def test_a_signature_in_the_header_is_as_good(signed: SignedRequests, clock: FakeClock) -> None:
     request = Request("GET", "/mqtt", "", {"host": HOST})
     headers = sign(request, KEY.id, KEY.secret, region=ARNS.region, service="iotdevicegateway", now=clock.time())
-    assert signed.peer(ARRIVAL, head("", **headers)).identity.active
+    assert (await signed.peer(ARRIVAL, head("", **headers))).identity.active

@@ -13,6 +13,7 @@ from fogbank.message import Message, Origin
 from fogbank.ports import InvocationResult, InvocationType, ServiceCaller, Subscriber
 from fogbank.rules.definition import Rule
 from fogbank.rules.engine import RuleEngine
+from fogbank.rules.ingest import PREFIX
 from fogbank.rules.service import TopicRules
 from fogbank.storage.memory import MemoryDocuments
 from fogbank.testing import FakeClock
@@ -28,6 +29,7 @@ class NaiveRouter:
 
     def __init__(self) -> None:
         self.subscribed: list[tuple[str, Subscriber]] = []
+        self.reserved: dict[str, Subscriber] = {}
         self.published: list[Message] = []
         self.error: Exception | None = None
 
@@ -41,6 +43,10 @@ class NaiveRouter:
         if self.error is not None:
             raise self.error
         self.published.append(message)
+        for prefix, subscriber in self.reserved.items():
+            if message.topic.startswith(prefix):
+                subscriber.deliver(message)
+                return
         for filter_, subscriber in self.subscribed:
             if matches(filter_, message.topic):
                 subscriber.deliver(message)
@@ -117,6 +123,7 @@ class Platform:
         self.engine = RuleEngine(
             self.documents, self.router, self.router, self.invoker, self.arns, self.clock, self.trace
         )
+        self.router.reserved[PREFIX] = self.engine.ingest
         self.rules = TopicRules(self.documents, self.engine, self.arns, self.clock)
 
     async def restart(self) -> None:

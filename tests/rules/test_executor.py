@@ -13,7 +13,9 @@ import pytest
 from fogbank.errors import Forbidden, ResourceNotFound, ServiceUnavailable, Throttling
 from fogbank.message import Message, Origin
 from fogbank.ports import StorageError
-from fogbank.rules.executor import MAX_WAITING, MAX_WAITING_BYTES, RETRY_DELAYS, WORKERS
+from fogbank.rules.actions.base import RETRY_DELAYS
+from fogbank.rules.counters import ActionCounters
+from fogbank.rules.lane import MAX_WAITING, MAX_WAITING_BYTES, WORKERS
 
 if TYPE_CHECKING:
     from tests.rules.conftest import Platform
@@ -98,6 +100,10 @@ async def test_the_error_action_is_told_once_of_all_failures(
     assert "wildcard" in bad["errorMessage"]
     counters = platform.engine.counters["r"]
     assert (counters.success, counters.failure, counters.error_action_success) == (1, 2, 1)
+    assert counters.actions == {
+        "lambda": ActionCounters(success=1, failure=1, error_action_success=1),
+        "republish": ActionCounters(failure=1),
+    }
     assert platform.stories("action")[-1][:2] == ("r/errorAction/lambda", "success")
 
 
@@ -199,3 +205,22 @@ async def test_a_rule_without_actions_fires_and_does_nothing(platform: Platform)
 async def _flood(platform: Platform, count: int) -> None:
     for number in range(count):
         await platform.router.publish(Message("t", b'{"n":%d}' % number, origin=Origin()))
+
+
+async def test_a_full_queue_of_one_action_holds_back_no_other(
+    platform: Platform, invoke: Callable[[str], Action], republish: Callable[..., Action]
+) -> None:
+    """The error action is told of the messages that the full one lost, as of any other failure."""
+    await platform.create("r", "SELECT * FROM 't'", invoke("f"), republish("u"), errorAction=invoke("undertaker"))
+    platform.invoker.hold("f")
+    await _flood(platform, WORKERS)
+    await platform.clock.advance(0)
+    for _ in range(10):
+        await _flood(platform, MAX_WAITING // 10)
+        await platform.clock.advance(50)
+    await _flood(platform, 2)
+    await platform.clock.advance(1)
+    counters = platform.engine.counters["r"]
+    assert counters.actions["republish"].success == WORKERS + MAX_WAITING + 2
+    assert (counters.throttled, counters.actions["lambda"].failure, counters.error_action_success) == (2, 2, 2)
+    assert "queue full" in platform.invoker.events[0]["failures"][0]["errorMessage"]

@@ -49,8 +49,8 @@ async def test_what_is_refused_is_not_kept(platform: Platform, invoke: Callable[
         await platform.create("with-hyphen", "SELECT * FROM 'a'")
     with pytest.raises(SqlParse):
         await platform.create("r", "SELECT")
-    with pytest.raises(InvalidRequest, match='action "sns" is not supported yet'):
-        await platform.create("r", "SELECT * FROM 'a'", invoke("f"), {"sns": {"targetArn": "t", "roleArn": "r"}})
+    with pytest.raises(InvalidRequest, match='action "salesforce" is not supported yet'):
+        await platform.create("r", "SELECT * FROM 'a'", invoke("f"), {"salesforce": {"url": "u", "token": "t"}})
     assert (await platform.rules.list()).rules == []
     assert platform.router.filters == []
 

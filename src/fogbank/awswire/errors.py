@@ -24,6 +24,13 @@ class UnknownOperation(ServiceError):
     status = 404
 
 
+class MethodNotAllowed(ServiceError):
+    """The data plane has something at this path, and not by this method."""
+
+    code = "MethodNotAllowedException"
+    status = 405
+
+
 class MissingAuthenticationToken(ServiceError):
     """Neither a signature nor a client certificate."""
 
@@ -57,3 +64,24 @@ class ContentSha256Mismatch(ServiceError):
 
     code = "XAmzContentSHA256Mismatch"
     status = 400
+
+
+class InvalidAction(ServiceError):
+    """The query protocol's word for an operation that there is not."""
+
+    code = "InvalidAction"
+    status = 400
+
+
+class MalformedQueryString(ServiceError):
+    """A form that cannot be read."""
+
+    code = "MalformedQueryString"
+    status = 400
+
+
+class ExpiredToken(ServiceError):
+    """The session that signed is over."""
+
+    code = "ExpiredTokenException"
+    status = 403

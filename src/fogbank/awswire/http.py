@@ -32,10 +32,12 @@ class Response(msgspec.Struct, frozen=True):
 
 
 def parse_query(query: str) -> list[tuple[str, str]]:
-    """The decoded fields of a query string, in order. Raises SerializationError where there are too many."""
+    """The decoded fields of a query string, in order. Raises SerializationError: too many of them, or no UTF-8."""
     if not query:
         return []
     try:
-        return parse_qsl(query, keep_blank_values=True, max_num_fields=MAX_QUERY_FIELDS)
+        return parse_qsl(query, keep_blank_values=True, max_num_fields=MAX_QUERY_FIELDS, errors="strict")
+    except UnicodeDecodeError:
+        raise SerializationError("The query string is not percent-encoded UTF-8.") from None
     except ValueError:
         raise SerializationError(f"The query string has more than {MAX_QUERY_FIELDS} fields.") from None

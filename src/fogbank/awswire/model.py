@@ -26,6 +26,8 @@ class ShapeRef(msgspec.Struct, frozen=True, rename="camel"):
     timestamp_format: str | None = None
     jsonvalue: bool = False
     """A JSON value as text: base64-encoded in headers."""
+    result_wrapper: str | None = None
+    """Of an operation's output in the query protocol: the element around it."""
 
 
 class ErrorTrait(msgspec.Struct, frozen=True, rename="camel"):
@@ -52,6 +54,8 @@ class Shape(msgspec.Struct, frozen=True, rename="camel"):
     pattern: str | None = None
     payload: str | None = None
     """The member that is the whole body."""
+    flattened: bool = False
+    """Of a list or map in the query protocol: its items follow one another without an element around them."""
     streaming: bool = False
     timestamp_format: str | None = None
     exception: bool = False
@@ -87,6 +91,8 @@ class Metadata(msgspec.Struct, frozen=True, rename="camel"):
     protocol: str
     endpoint_prefix: str
     signing_name: str | None = None
+    xml_namespace: str | None = None
+    """Of the answers in the query protocol."""
 
 
 class ServiceModel(msgspec.Struct, frozen=True):

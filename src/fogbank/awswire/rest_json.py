@@ -68,9 +68,13 @@ class RestJson:
         return params
 
     def serialise(self, operation: Operation, result: Members) -> Response:
-        """The response of a call that succeeded. Raises TypeError where the result does not fit the output shape."""
+        """The response of a call that succeeded. Raises TypeError where the result does not fit the output shape.
+
+        Without an output shape it has no body, or the result as it is: some guides tell of answers that models do not.
+        """
         if operation.output is None:
-            return Response(operation.http.response_code)
+            body = msgspec.json.encode(result) if result else b""
+            return Response(operation.http.response_code, (_JSON,) if body else (), body)
         return self._respond(self._binding(operation.output.shape), result, operation.http.response_code)
 
     def serialise_error(self, error: ServiceError) -> Response:

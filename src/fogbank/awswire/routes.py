@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl, unquote
 
 import msgspec
 
+from fogbank.awswire.errors import SerializationError
 from fogbank.awswire.model import Operation, ServiceModel
 
 SERVICES: Mapping[str, tuple[str, ...]] = {
@@ -18,9 +19,14 @@ SERVICES: Mapping[str, tuple[str, ...]] = {
     "iotdevicegateway": ("iot-data", "iot-jobs-data"),
     "iot-jobs-data": ("iot-jobs-data",),
     "lambda": ("lambda",),
+    "iam": ("iam",),
+    "sts": ("sts",),
 }
 """Which models the service name of a credential scope stands for. AWS IoT documents `iotdevicegateway` for the data
 plane, botocore signs `iotdata`: both are taken."""
+
+QUERY_SERVICES = ("iam", "sts")
+"""Those that speak the query protocol."""
 
 DEVICE_SERVICES = ("iot-data", "iot-jobs-data")
 """The models that a client certificate alone opens."""
@@ -63,14 +69,20 @@ class Routes:
             self._add(operation)
 
     def find(self, method: str, path: str, query: Iterable[tuple[str, str]]) -> Route | None:
-        """The operation for a request. `path` is as sent, still percent-encoded; `query` comes decoded."""
-        segments = [unquote(segment) for segment in _segments(path)]
+        """The operation for a request. `path` is as sent, still percent-encoded; `query` comes decoded.
+
+        Raises SerializationError where the path does not encode UTF-8.
+        """
         fields = frozenset(query)
-        for node, values in _walk(self._root, segments, 0, ()):
+        for node, values in _walk(self._root, _decoded(path), 0, ()):
             for target in node.targets.get(method, ()):
                 if target.fixed <= fields:
                     return Route(target.operation, dict(zip(target.labels, values, strict=True)))
         return None
+
+    def methods(self, path: str) -> list[str]:
+        """Those by which there are operations at a path, in order."""
+        return sorted({method for node, _ in _walk(self._root, _decoded(path), 0, ()) for method in node.targets})
 
     def _add(self, operation: Operation) -> None:
         path, _, query = operation.http.request_uri.partition("?")
@@ -89,6 +101,13 @@ class Routes:
         targets = node.targets.setdefault(operation.http.method, [])
         targets.append(_Target(operation, tuple(labels), fixed))
         targets.sort(key=lambda target: -len(target.fixed))
+
+
+def _decoded(path: str) -> list[str]:
+    try:
+        return [unquote(segment, errors="strict") for segment in _segments(path)]
+    except UnicodeDecodeError:
+        raise SerializationError("The path is not percent-encoded UTF-8.") from None
 
 
 def _segments(path: str) -> list[str]:

@@ -8,7 +8,7 @@ so that an edge can turn away an unknown key before it reads a body.
 import hashlib
 import hmac
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
@@ -21,6 +21,9 @@ from fogbank.awswire.http import Request, parse_query
 ALGORITHM = "AWS4-HMAC-SHA256"
 TERMINATOR = "aws4_request"
 UNSIGNED_PAYLOAD = "UNSIGNED-PAYLOAD"
+
+GLOBAL_SERVICES: Mapping[str, str] = {"iam": "us-east-1"}
+"""Services that are the same in all regions, and which region requests to them are signed for."""
 
 SKEW = 15 * 60
 """Seconds that a signer's clock may be off either way."""
@@ -151,7 +154,7 @@ class Verifier:
 
     def check(self, claim: Claim, now: float) -> None:
         """Whether the claim is for this region and this time (seconds since the epoch). Raises InvalidSignature."""
-        if claim.region != self._region:
+        if claim.region not in (self._region, GLOBAL_SERVICES.get(claim.service)):
             raise InvalidSignature(
                 f"Credential should be scoped to a valid region: the request is signed for {claim.region[:64]}, "
                 f"but this instance serves {self._region}. Set the client's region to {self._region} "

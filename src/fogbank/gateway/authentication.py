@@ -1,4 +1,4 @@
-"""Who asks: an access key by its signature, a device by its client certificate, or whoever a custom authorizer lets in.
+"""Who asks: whoever signs, a device by its client certificate, or whoever a custom authorizer lets in.
 
 It happens in two steps around the reading of the body. `claim` turns away, by the headers alone, whoever cannot be
 right: no signature, an unknown key, another region, an old signature, a certificate that is not active, a token that
@@ -9,12 +9,13 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Protocol
 
 from fogbank.arns import Arns
-from fogbank.awswire.errors import MissingAuthenticationToken, UnrecognizedClient
-from fogbank.awswire.sigv4 import Verifier, read_claim
+from fogbank.awswire.errors import MissingAuthenticationToken
+from fogbank.awswire.sigv4 import Claim, Verifier, read_claim
 from fogbank.clock import Clock
 from fogbank.errors import Forbidden
 from fogbank.gateway.call import Caller
 from fogbank.gateway.exchange import Exchange
+from fogbank.identity.signer import RootSigners, Signer, Signers, session_token
 from fogbank.ports import Arrival, HttpHead, Identity, Peer
 from fogbank.settings import AccessKey
 
@@ -50,11 +51,12 @@ class Authenticator:
         access_keys: AccessKeys,
         recheck: Recheck | None,
         desk: HttpDesk | None = None,
+        signers: Signers | None = None,
     ) -> None:
-        self._arns = arns
+        """`signers` knows all who sign; without it, `access_keys` finds the root's."""
         self._desk = desk
         self._clock = clock
-        self._access_keys = access_keys
+        self._signers = signers or RootSigners(access_keys, arns)
         self._recheck = recheck
         self._verifier = Verifier(arns.region)
 
@@ -70,8 +72,7 @@ class Authenticator:
         if claim is None:
             exchange.caller = await self._device(exchange)
             return
-        if self._access_keys(claim.key_id) is None:
-            raise UnrecognizedClient("The security token included in the request is invalid.")
+        await self._signer(exchange, claim)
         self._verifier.check(claim, self._clock.time())
 
     async def authenticate(self, exchange: Exchange) -> None:
@@ -79,11 +80,17 @@ class Authenticator:
         claim = exchange.claim
         if claim is None:
             return
-        key = self._access_keys(claim.key_id)
-        if key is None:
-            raise UnrecognizedClient("The security token included in the request is invalid.")
-        self._verifier.verify(claim, exchange.request, key.secret)
-        exchange.caller = Caller(key.id, f"arn:{self._arns.partition}:iam::{self._arns.account}:root", _ip(exchange))
+        signer = await self._signer(exchange, claim)  # anew: much may have happened while the body was read
+        self._verifier.verify(claim, exchange.request, signer.key.secret)
+        identity, ip = signer.identity, _ip(exchange)
+        if signer.root:
+            exchange.caller = Caller(signer.key.id, identity.arn, ip)
+        else:
+            exchange.caller = Caller(identity.id, identity.arn, ip, identity, signer.principals)
+
+    async def _signer(self, exchange: Exchange, claim: Claim) -> Signer:
+        """Raises UnrecognizedClient, ExpiredToken."""
+        return await self._signers.find(claim.key_id, session_token(exchange.request))
 
     async def _by_authorizer(self, exchange: Exchange) -> bool:
         """Whether a custom authorizer says who it is. Raises Forbidden where it lets nobody in."""

@@ -23,14 +23,16 @@ Members = dict[str, Any]
 
 
 class Caller(msgspec.Struct, frozen=True):
-    """Who asks: an access key of the account by its signature, or a device by its certificate or an authorizer."""
+    """Who asks: a user or session by its signature, or a device by its certificate or an authorizer."""
 
     principal: str
-    """The access key ID, the certificate ID, or the principal ID that a custom authorizer gave."""
+    """The access key ID of the root, the ID of a user or session, the certificate ID, or the principal ID that a custom
+    authorizer gave."""
     arn: str
     source_ip: str | None = None
     device: Identity | None = None
-    """Set where the caller is a device; IoT policies then decide, not the account's keys."""
+    """Set where the caller is not the root, who may do everything: its policies decide, IoT's of a device, IAM's of a
+    user or session."""
     principals: PrincipalStore | None = None
     """Who knows the rights of `device`; None: who knows those of certificates."""
     server_name: str | None = None

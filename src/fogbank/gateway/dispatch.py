@@ -3,10 +3,10 @@
 from collections import defaultdict
 from collections.abc import Iterable
 
-from fogbank.awswire.errors import UnknownOperation
+from fogbank.awswire.errors import MethodNotAllowed, UnknownOperation
 from fogbank.awswire.http import parse_query
 from fogbank.awswire.routes import DEVICE_SERVICES, SERVICES
-from fogbank.errors import NotImplementedByFogbank
+from fogbank.errors import NotImplementedByFogbank, ServiceError
 from fogbank.gateway.call import Call, Handler, operations
 from fogbank.gateway.exchange import Exchange
 from fogbank.gateway.service import Service
@@ -43,23 +43,22 @@ class Dispatcher:
             )
 
     async def route(self, exchange: Exchange) -> None:
-        """The operation. Raises UnknownOperation, or NotImplementedByFogbank where only AWS has it."""
+        """The operation. Raises UnknownOperation, MethodNotAllowed, NotImplementedByFogbank (AWS alone has it)."""
         request = exchange.request
         exchange.query = parse_query(request.query)
         for service in exchange.services:
-            route = service.routes.find(request.method, request.path, exchange.query)
+            route = service.find(request, exchange.query)
             if route is not None:
                 break
         else:
-            names = " or ".join(service.name for service in exchange.services)
-            raise UnknownOperation(f"There is no operation of {names} at {request.method} {request.path[:256]}")
+            raise _no_operation(exchange)
         exchange.service, exchange.route = service, route
         if route.operation.name not in service.handlers:
             raise NotImplementedByFogbank(f"Fogbank does not implement {service.name}:{route.operation.name} yet.")
 
     async def parse(self, exchange: Exchange) -> None:
         """The parameters, typed by the model. Raises SerializationError."""
-        exchange.params = _service(exchange).wire.parse(exchange.route, exchange.request, exchange.query)
+        exchange.params = _service(exchange).parse(exchange.route, exchange.request, exchange.query)
 
     async def validate(self, exchange: Exchange) -> None:
         """Hold the parameters against the model's constraints. Raises the service's validation error."""
@@ -73,7 +72,18 @@ class Dispatcher:
 
     async def serialise(self, exchange: Exchange) -> None:
         """The response, by the model."""
-        exchange.response = _service(exchange).wire.serialise(exchange.route.operation, exchange.result)
+        service, operation = _service(exchange), exchange.route.operation
+        exchange.response = service.serialise(operation, exchange.result, exchange.request_id)
+
+
+def _no_operation(exchange: Exchange) -> ServiceError:
+    """Of wrong methods only the models of the data plane know."""
+    method, path = exchange.request.method, exchange.request.path
+    for service in exchange.services:
+        if service.name in DEVICE_SERVICES and (methods := service.routes.methods(path)):
+            return MethodNotAllowed(f"{method} is not allowed at {path[:256]}; {' and '.join(methods)} would be")
+    names = " or ".join(service.name for service in exchange.services)
+    return UnknownOperation(f"There is no operation of {names} at {method} {path[:256]}")
 
 
 def _service(exchange: Exchange) -> Service:

@@ -2,13 +2,19 @@
 
 import logging
 
+import msgspec
+
+from fogbank.awswire import query
 from fogbank.awswire.http import Response
 from fogbank.awswire.rest_json import unmodelled_error
+from fogbank.awswire.routes import QUERY_SERVICES
 from fogbank.errors import InternalFailure, ServiceError, ServiceUnavailable
 from fogbank.gateway.exchange import Exchange
 from fogbank.ports import StorageError
 
 log = logging.getLogger(__name__)
+
+DATA_PLANE = "iot-data"
 
 
 def response_to(error: Exception, exchange: Exchange) -> Response:
@@ -22,7 +28,22 @@ def response_to(error: Exception, exchange: Exchange) -> Response:
         error = InternalFailure(f"An internal error occurred; the log has it under request {exchange.request_id}.")
     elif exchange.service is None:
         log.info("%s refused: %s: %s", _described(exchange), error.code, error.message)
-    return unmodelled_error(error) if exchange.service is None else exchange.service.wire.serialise_error(error)
+    service = exchange.service
+    if service is not None:
+        response = service.serialise_error(error, exchange.request_id)
+    elif exchange.claim is not None and exchange.claim.service in QUERY_SERVICES:
+        response = query.unmodelled_error(error, exchange.request_id)
+    else:
+        response = unmodelled_error(error)
+    # whoever has not signed can mean the data plane alone
+    is_data_plane = exchange.claim is None if service is None else service.name == DATA_PLANE
+    return _traced(response, exchange.request_id) if is_data_plane else response
+
+
+def _traced(response: Response, request_id: str) -> Response:
+    """`{"message": ..., "traceId": ...}`, as the data plane answers (developer guide, "HTTPS")."""
+    told = msgspec.json.decode(response.body) | {"traceId": request_id}
+    return msgspec.structs.replace(response, body=msgspec.json.encode(told))
 
 
 def _described(exchange: Exchange) -> str:

@@ -16,12 +16,15 @@ from fogbank.awswire.errors import UnknownOperation
 from fogbank.awswire.http import Response, parse_query
 from fogbank.clock import Clock
 from fogbank.errors import Forbidden
+from fogbank.gateway.access_control import AccessControl
 from fogbank.gateway.authentication import AccessKeys, Authenticator, HttpDesk, Recheck
 from fogbank.gateway.body import Bodies
 from fogbank.gateway.dispatch import Dispatcher
 from fogbank.gateway.errors import response_to
 from fogbank.gateway.exchange import AsgiMessage, Disconnected, Exchange, Receive, Send
+from fogbank.gateway.metrics import CONTENT_TYPE
 from fogbank.gateway.trace import TraceStreams
+from fogbank.identity.signer import Signers
 from fogbank.trace import Trace
 
 Step = Callable[[Exchange], Awaitable[None]]
@@ -45,16 +48,23 @@ class Gateway:
         ca: Callable[[], bytes] | None = None,
         code: Callable[[str], Awaitable[bytes | None]] | None = None,
         desk: HttpDesk | None = None,
+        metrics: Callable[[], bytes] | None = None,
+        signers: Signers | None = None,
+        access: AccessControl | None = None,
     ) -> None:
         """`access_keys` finds the key of an ID; `recheck` is `PrincipalStore.recheck`, asked for each request of a
         device. A device is known by the Arrival that the transport leaves in the scope's state. `ca` gives the
         certificate (PEM) of the authority that clients trust; it is public, and served to whoever asks. `code` gives
         the zip of a function for the token of a `Code.Location`, None where the token is not good. `desk` knows of
-        custom authorizers; without one there are none."""
+        custom authorizers; without one there are none. `metrics` gives the text of what is counted, for keys alone.
+        `signers` knows users and sessions too, and not only the root's keys; `access` what they may do. Without it
+        there must be nobody but the root and devices."""
         self._clock = clock
         self._traces = None if trace is None else TraceStreams(trace)
         self._dispatcher = dispatcher = Dispatcher(apis)
-        self._authenticator = authenticator = Authenticator(arns, clock, access_keys, recheck, desk)
+        self._authenticator = authenticator = Authenticator(
+            arns, clock, access_keys, recheck, desk, signers
+        )
         self._bodies = bodies = Bodies()
         self._steps: tuple[Step, ...] = (
             authenticator.claim,  # who says they ask, judged by the headers alone
@@ -64,6 +74,7 @@ class Gateway:
             dispatcher.route,  # the operation
             dispatcher.parse,  # its parameters
             dispatcher.validate,  # held against the model
+            *(() if access is None else (access.authorise,)),  # what users may do
             dispatcher.call,  # the API method
             dispatcher.serialise,
         )
@@ -75,6 +86,8 @@ class Gateway:
             self._own["GET", "/_fogbank/ca.pem"] = partial(self._serve_ca, ca)
         if code is not None:
             self._own["GET", "/_fogbank/code"] = partial(self._serve_code, code)
+        if metrics is not None:
+            self._own["GET", "/_fogbank/metrics"] = partial(self._serve_metrics, metrics)
         self._date = (0, b"")
 
     async def __call__(self, scope: AsgiMessage, receive: Receive, send: Send) -> None:
@@ -124,9 +137,18 @@ class Gateway:
             raise Forbidden("The address of this code has expired or was never given; ask GetFunction for a new one.")
         await self._respond(exchange, Response(200, (("content-type", "application/zip"),), archive), send)
 
-    async def _stream_trace(self, exchange: Exchange, send: Send) -> None:
+    async def _authenticate(self, exchange: Exchange) -> None:
         for step in (self._authenticator.claim, self._bodies.read, self._authenticator.authenticate):
             await step(exchange)
+
+    async def _serve_metrics(self, metrics: Callable[[], bytes], exchange: Exchange, send: Send) -> None:
+        await self._authenticate(exchange)
+        if exchange.caller.device is not None:
+            raise UnknownOperation("There are no metrics to read here.")
+        await self._respond(exchange, Response(200, (("content-type", CONTENT_TYPE),), metrics()), send)
+
+    async def _stream_trace(self, exchange: Exchange, send: Send) -> None:
+        await self._authenticate(exchange)
         if self._traces is None or exchange.caller.device is not None:
             raise UnknownOperation("There is no trace to listen to here.")
         headers = [*self._headers(exchange), (b"content-type", b"application/x-ndjson")]

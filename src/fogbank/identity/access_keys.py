@@ -13,7 +13,7 @@ import msgspec
 
 from fogbank.clock import Clock
 from fogbank.errors import FogbankError
-from fogbank.ports import Documents
+from fogbank.ports import Delete, Documents, Put
 from fogbank.settings import AccessKey
 from fogbank.storage.collection import Collection
 
@@ -38,9 +38,12 @@ class AccessKeyRecord(msgspec.Struct, frozen=True):
     """Seconds since the epoch."""
     first: bool = False
     """Whether this is the key that `fogbank up` shows: the one made on first start, or given by `--access-key`."""
+    user: str | None = None
+    """Whose it is; None: the account's root's, who may do everything."""
 
     def __repr__(self) -> str:
-        return f"AccessKeyRecord(id={self.id!r}, secret=..., status={self.status}, first={self.first})"
+        whose = "root" if self.user is None else repr(self.user)
+        return f"AccessKeyRecord(id={self.id!r}, secret=..., status={self.status}, first={self.first}, of {whose})"
 
 
 class InvalidAccessKey(FogbankError):
@@ -72,14 +75,36 @@ class AccessKeys:
         return pair
 
     def get(self, key_id: str) -> AccessKey | None:
-        """The active key of that ID: what a signature is checked with."""
+        """The active key of that ID, if it is one of the root's: what a signature is checked with."""
         record = self.record(key_id)
-        return None if record is None else AccessKey(record.id, record.secret)
+        return None if record is None or record.user is not None else AccessKey(record.id, record.secret)
 
     def record(self, key_id: str) -> AccessKeyRecord | None:
         """The active key of that ID as it is stored."""
         record = self._keys.get(key_id)
         return record if record is not None and record.status is Status.ACTIVE else None
+
+    # --- the keys of users, which are written in one batch with their users -----------------------------------------
+
+    def of_user(self, user: str) -> list[AccessKeyRecord]:
+        """All keys of a user, the oldest first."""
+        return sorted((key for key in self._keys.values() if key.user == user), key=lambda key: (key.created, key.id))
+
+    def putting(self, key: AccessKeyRecord) -> Put:
+        """The change that writes a key; `know` follows once it is durable."""
+        return self._collection.putting(key.id, key)
+
+    def deleting(self, key: AccessKeyRecord) -> Delete:
+        """The change that removes a key; `forget` follows once it is durable."""
+        return self._collection.deleting(key.id)
+
+    def know(self, key: AccessKeyRecord) -> None:
+        self._keys[key.id] = key
+
+    def forget(self, key: AccessKeyRecord) -> None:
+        self._keys.pop(key.id, None)
+
+    # --- the root's first key ---------------------------------------------------------------------------------------
 
     async def _make_first(self, pair: AccessKey, before: AccessKeyRecord | None) -> None:
         changed = [AccessKeyRecord(pair.id, pair.secret, Status.ACTIVE, self._clock.time(), first=True)]

@@ -124,7 +124,7 @@ class FrontDesk:
             case other:
                 raise _refused(terms, f"takes {other.value}, which there is not over WebSocket")
         if by_signature:
-            return self._signed.peer(arrival, request)
+            return await self._signed.peer(arrival, request)
         visit = self._visit(arrival, terms, head=request)
         if visit.credentials.authorizer is not None or visit.credentials.signature is not None:
             self._judge.check_token(await self._chosen(visit), visit.credentials)

@@ -12,6 +12,7 @@ from fogbank.identity.domain_configurations import DomainConfigurations
 from fogbank.identity.judge import Judge
 from fogbank.identity.records import Records
 from fogbank.identity.signed_requests import SignedRequests
+from fogbank.identity.signer import RootSigners, Signers
 from fogbank.ports import Documents, Invoker, PrincipalStore
 from fogbank.trace import Trace
 
@@ -31,15 +32,16 @@ class Reception:
         *,
         served: Iterable[str] = ("localhost",),
         limited: bool = True,
+        signers: Signers | None = None,
     ) -> None:
-        """`certificates` knows the rights of client certificates, `find_key` the active access keys. `served` are the
-        names in the server's certificate. `limited`: whether AWS's quotas bind, and its bounds on how often an
-        authorizer may be asked."""
+        """`certificates` knows the rights of client certificates, `find_key` the root's active access keys. `served`
+        are the names in the server's certificate. `limited`: whether AWS's quotas bind, and its bounds on how often an
+        authorizer may be asked. `signers` knows all who sign; without it there is the root alone."""
         records = Records(documents)
         self.authorizers = Authorizers(records, arns, clock, limited=limited)
         self.domains = DomainConfigurations(records, arns, clock, served=served, limited=limited)
         self.judge = Judge(invoker, arns, clock, trace, shortest=SHORTEST if limited else 1)
-        signed = SignedRequests(arns, clock, find_key)
+        signed = SignedRequests(arns, clock, signers or RootSigners(find_key, arns))
         self.desk = FrontDesk(certificates, signed, self.authorizers, self.domains, self.judge, clock)
 
     async def close(self) -> None:

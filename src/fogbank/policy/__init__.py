@@ -9,14 +9,19 @@ IoT developer guide (iot-policies and the pages below it) and, for the grammar, 
 from fogbank.policy.decision import Decision, StatementRef
 from fogbank.policy.document import MalformedPolicy, parse_document
 from fogbank.policy.evaluate import BoundPolicies, PolicySet
+from fogbank.policy.principals import Asker
+from fogbank.policy.trust import Trust, TrustPolicy
 from fogbank.policy.variables import connect_context, connection_variables, direct_message_context
 
 __all__ = [
+    "Asker",
     "BoundPolicies",
     "Decision",
     "MalformedPolicy",
     "PolicySet",
     "StatementRef",
+    "Trust",
+    "TrustPolicy",
     "connect_context",
     "connection_variables",
     "direct_message_context",

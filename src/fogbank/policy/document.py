@@ -1,17 +1,19 @@
 """Policy documents: from text to statements.
 
 Everything that can be wrong with a document is found here, once, when the policy is created; evaluation meets only
-statements that make sense. The grammar is IAM's without `Principal` (IAM user guide, reference_policies_grammar).
+statements that make sense. The grammar is IAM's without `Principal` (IAM user guide, reference_policies_grammar), or
+that of the trust policies of roles, which have `Principal` and no `Resource`.
 """
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
 
 from fogbank.errors import FogbankError
 from fogbank.policy.conditions import Condition, check_value, parse_operator
+from fogbank.policy.principals import Principals, parse_principals
 from fogbank.policy.variables import Template, UnclosedVariable, parse_template
 from fogbank.policy.wildcards import Matcher, matcher, tokens_of
 
@@ -21,6 +23,7 @@ VERSION_WITHOUT_VARIABLES = "2008-10-17"
 
 _DOCUMENT_KEYS = ("Version", "Id", "Statement")
 _STATEMENT_KEYS = ("Sid", "Effect", "Action", "NotAction", "Resource", "NotResource", "Condition")
+_TRUST_KEYS = ("Sid", "Effect", "Principal", "NotPrincipal", "Action", "NotAction", "Condition")
 
 
 class MalformedPolicy(FogbankError):
@@ -62,6 +65,8 @@ class Statement(msgspec.Struct, frozen=True):
     not_resource: bool
     """Whether `resources` are those of a `NotResource`."""
     conditions: tuple[Condition, ...]
+    principals: Principals | None = None
+    """Of trust policies alone."""
 
     @property
     def references(self) -> list[str]:
@@ -83,6 +88,15 @@ class Document(msgspec.Struct, frozen=True):
 
 def parse_document(text: str) -> Document:
     """Parse and validate a policy document. Raises `MalformedPolicy`. Length limits are the registry's concern."""
+    return _document(text, _statement)
+
+
+def parse_trust(text: str) -> Document:
+    """Parse and validate the trust policy of a role. Raises `MalformedPolicy`."""
+    return _document(text, _trust_statement)
+
+
+def _document(text: str, parse: Callable[[Any, int, bool], Statement]) -> Document:
     document = _object(_json(text), "", _DOCUMENT_KEYS)
     version = document.get("Version", VERSION_WITHOUT_VARIABLES)
     if version not in (VERSION_WITH_VARIABLES, VERSION_WITHOUT_VARIABLES):
@@ -94,7 +108,7 @@ def parse_document(text: str) -> Document:
     if not listed:
         raise MalformedPolicy("there must be at least one statement", "Statement")
     variables = version == VERSION_WITH_VARIABLES
-    statements = [_statement(one, number, variables) for number, one in enumerate(listed, start=1)]
+    statements = [parse(one, number, variables) for number, one in enumerate(listed, start=1)]
     return Document(version, tuple(statements), _optional_string(document, "Id", ""))
 
 
@@ -119,24 +133,66 @@ def _with_line(error: str, text: str) -> str:
 def _statement(found: Any, number: int, variables: bool) -> Statement:
     where = f"Statement[{number}]"
     statement = _object(found, where, _STATEMENT_KEYS)
-    if "Effect" not in statement:
-        raise MalformedPolicy("has no Effect", where)
-    if statement["Effect"] not in ("Allow", "Deny"):
-        raise MalformedPolicy(f"must be 'Allow' or 'Deny', not {statement['Effect']!r}", f"{where}.Effect")
-    not_action, actions = _either(statement, "Action", where)
+    effect = _effect(statement, where)
+    actions = _actions(statement, where)
     not_resource, resources = _either(statement, "Resource", where)
-    for action in actions:
-        if ":" not in action and action != "*":
-            raise MalformedPolicy(f"{action!r} names no service; write 'iot:{action}'", f"{where}.Action")
     return Statement(
         number,
         _optional_string(statement, "Sid", where),
-        Effect(statement["Effect"]),
-        ActionPatterns(tuple(actions), tuple(matcher(tokens_of(action.lower())) for action in actions), not_action),
+        effect,
+        actions,
         tuple(_template(resource, variables, f"{where}.Resource") for resource in resources),
         not_resource,
         tuple(_conditions(statement.get("Condition", {}), variables, f"{where}.Condition")),
     )
+
+
+def _trust_statement(found: Any, number: int, variables: bool) -> Statement:
+    """It is about the role that it belongs to, whatever its ARN: on everything but nothing."""
+    where = f"Statement[{number}]"
+    statement = _object(found, where, _TRUST_KEYS)
+    effect = _effect(statement, where)
+    actions = _actions(statement, where)
+    for action in actions.patterns:
+        if not action.lower().startswith("sts:"):
+            raise MalformedPolicy(f"{action!r} is no action of sts, as that of a trust policy is", f"{where}.Action")
+    return Statement(
+        number,
+        _optional_string(statement, "Sid", where),
+        effect,
+        actions,
+        (),
+        True,
+        tuple(_conditions(statement.get("Condition", {}), variables, f"{where}.Condition")),
+        _principals(statement, where),
+    )
+
+
+def _effect(statement: Mapping[str, Any], where: str) -> Effect:
+    if "Effect" not in statement:
+        raise MalformedPolicy("has no Effect", where)
+    if statement["Effect"] not in ("Allow", "Deny"):
+        raise MalformedPolicy(f"must be 'Allow' or 'Deny', not {statement['Effect']!r}", f"{where}.Effect")
+    return Effect(statement["Effect"])
+
+
+def _actions(statement: Mapping[str, Any], where: str) -> ActionPatterns:
+    not_action, actions = _either(statement, "Action", where)
+    for action in actions:
+        if ":" not in action and action != "*":
+            raise MalformedPolicy(f"{action!r} names no service; write 'iot:{action}'", f"{where}.Action")
+    return ActionPatterns(tuple(actions), tuple(matcher(tokens_of(action.lower())) for action in actions), not_action)
+
+
+def _principals(statement: Mapping[str, Any], where: str) -> Principals:
+    if ("Principal" in statement) is ("NotPrincipal" in statement):
+        raise MalformedPolicy("must have either Principal or NotPrincipal", where)
+    negated = "NotPrincipal" in statement
+    name = "NotPrincipal" if negated else "Principal"
+    try:
+        return parse_principals(statement[name], negated=negated)
+    except ValueError as error:
+        raise MalformedPolicy(str(error), f"{where}.{name}") from None
 
 
 def _conditions(found: Any, variables: bool, where: str) -> list[Condition]:

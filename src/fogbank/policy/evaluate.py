@@ -22,9 +22,11 @@ __all__ = ["BoundPolicies", "Decision", "PolicySet", "StatementRef"]
 class PolicySet:
     """The statements of all policies that apply to a principal. Immutable; one may serve any number of connections."""
 
-    __slots__ = ("_policies", "_refs")
+    __slots__ = ("_limits", "_policies", "_refs")
 
-    def __init__(self, policies: Sequence[tuple[str, Document]]) -> None:
+    def __init__(self, policies: Sequence[tuple[str, Document]], limits: Sequence["PolicySet"] = ()) -> None:
+        """Each of `limits` must allow a request as well."""
+        self._limits = tuple(limits)
         self._policies = tuple(name for name, _ in policies)
         self._refs = tuple(
             (StatementRef(name, statement.number, statement.sid), statement)
@@ -39,7 +41,7 @@ class PolicySet:
 
     def bind(self, variables: Values) -> "BoundPolicies":
         """Fill in what is fixed for one connection; `variables.connection_variables` makes the usual mapping."""
-        return BoundPolicies(self, Variables(variables))
+        return BoundPolicies(self, Variables(variables), tuple(limit.bind(variables) for limit in self._limits))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -60,13 +62,14 @@ def _parsed(text: str) -> Document:
 
 @lru_cache(maxsize=1024)
 def _compiled(documents: tuple[PolicyDocument, ...]) -> PolicySet:
-    policies = []
+    by_limit: dict[str | None, list[tuple[str, Document]]] = {None: []}
     for one in documents:
         try:
-            policies.append((one.name, _parsed(one.document)))
+            by_limit.setdefault(one.limit, []).append((one.name, _parsed(one.document)))
         except MalformedPolicy as error:
             raise MalformedPolicy(error.what, f"policy {one.name!r}, {error.where}".rstrip(", ")) from None
-    return PolicySet(policies)
+    giving = by_limit.pop(None)
+    return PolicySet(giving, [PolicySet(limiting) for limiting in by_limit.values()])
 
 
 class _BoundStatement:
@@ -103,9 +106,10 @@ class _BoundStatement:
 class BoundPolicies:
     """The policies of one connection, ready to decide."""
 
-    __slots__ = ("_by_action", "_policies", "_variables")
+    __slots__ = ("_by_action", "_limits", "_policies", "_variables")
 
-    def __init__(self, policies: PolicySet, variables: Variables) -> None:
+    def __init__(self, policies: PolicySet, variables: Variables, limits: "tuple[BoundPolicies, ...]" = ()) -> None:
+        self._limits = limits
         self._policies = policies
         self._variables = variables
         self._by_action: dict[str, tuple[_BoundStatement, ...]] = {}
@@ -113,6 +117,10 @@ class BoundPolicies:
     def decide(self, action: str, resource: str, context: Values | None = None) -> Decision:
         """Decide on `action` (`iot:Publish`) on the ARN `resource`; `context` has the condition keys of the request."""
         variables = self._known(context)
+        for limit in self._limits:
+            decision = limit.decide(action, resource, context)
+            if not decision.allowed:
+                return decision
         for one in self._statements(action):
             if one.covers(resource, variables):
                 reason = partial(explain.decided, one.ref, one.statement, action, resource, variables)

@@ -3,8 +3,8 @@
 import msgspec
 
 from fogbank.arns import Arns
-from fogbank.ports import Invoker, Publisher
-from fogbank.rules.actions.base import Action, Context
+from fogbank.ports import Invoker, Publisher, RoleRights
+from fogbank.rules.actions.base import Action, Context, Outside
 from fogbank.rules.actions.catalogue import make_action
 from fogbank.rules.definition import Rule, RulePayload
 from fogbank.rules.errors import SqlParse
@@ -18,28 +18,46 @@ class CompiledRule(msgspec.Struct, frozen=True):
     query: Query
     actions: tuple[Action, ...]
     error_action: Action | None
+    arn: str
+    asks: frozenset[str] = frozenset()
+    """Functions in the statement and in templates that ask the world; with any of them firings bring `answers`."""
+    roles: frozenset[str] = frozenset()
+    """The ARNs of the roles that the rule uses, those of its actions and of these functions."""
+    rights: RoleRights | None = None
+    """Who is asked what the actions' roles may do; None: nobody."""
 
 
 def compile_rule(
-    name: str, payload: RulePayload, created_at: float, *, arns: Arns, publisher: Publisher, invoker: Invoker
+    name: str,
+    payload: RulePayload,
+    created_at: float,
+    *,
+    arns: Arns,
+    publisher: Publisher,
+    invoker: Invoker,
+    outside: Outside | None = None,
 ) -> CompiledRule:
     """Compile a definition. Raises SqlParse and InvalidRequest."""
-    query, topic_filter = _compile_statement(payload)
-    context = Context(name, query.statement, arns, publisher, invoker)
+    query = _compile_statement(payload)
+    context = Context(name, query.statement, arns, publisher, invoker, outside)
+    actions = tuple(make_action(members, context) for members in payload.actions)
+    error_action = None if payload.error_action is None else make_action(payload.error_action, context)
+    templates = context.templates
+    acting = {action.role for action in (*actions, error_action) if action is not None and action.role is not None}
     return CompiledRule(
-        Rule(name, payload, topic_filter, created_at),
+        Rule(name, payload, query.topic_filter, created_at),
         query,
-        tuple(make_action(members, context) for members in payload.actions),
-        None if payload.error_action is None else make_action(payload.error_action, context),
+        actions,
+        error_action,
+        arns.iot("rule", name),
+        asks=frozenset(query.asks).union(*(template.asks for template in templates)),
+        roles=frozenset(acting).union(query.roles, *(template.roles for template in templates)),
+        rights=None if outside is None else outside.rights,
     )
 
 
-def _compile_statement(payload: RulePayload) -> tuple[Query, str]:
+def _compile_statement(payload: RulePayload) -> Query:
     try:
-        query = compile_statement(parse(payload.sql, payload.aws_iot_sql_version))
+        return compile_statement(parse(payload.sql, payload.aws_iot_sql_version))
     except SqlError as error:
         raise SqlParse(str(error)) from error
-    if query.topic_filter is None:
-        # AWS runs such rules for Basic Ingest; until that is here, nothing would ever reach them.
-        raise SqlParse(f"a statement without FROM (Basic Ingest) is not supported yet: {payload.sql}")
-    return query, query.topic_filter

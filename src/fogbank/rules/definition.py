@@ -39,8 +39,8 @@ class Rule(msgspec.Struct, frozen=True):
 
     name: str
     payload: RulePayload
-    topic_filter: str
-    """What stands behind FROM."""
+    topic_filter: str | None
+    """What stands behind FROM; None: nothing does, and messages reach it by Basic Ingest alone."""
     created_at: float
     """Seconds since the epoch."""
 

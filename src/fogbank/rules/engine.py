@@ -1,6 +1,7 @@
 """The rules engine: which rules run, each a subscriber of its own at the topic filter behind its FROM.
 
-Rules live in the same trie as the clients' subscriptions and cost nothing where they do not match. The engine is a
+Rules live in the same trie as the clients' subscriptions and cost nothing where they do not match. What is published
+straight to a rule reaches it through `ingest`, by its name. The engine is a
 cache of the stored definitions: `start` fills it, and whoever changes a definition switches it over after the commit.
 """
 
@@ -17,6 +18,7 @@ from fogbank.rules.counters import Counters
 from fogbank.rules.definition import RulePayload, rules_of
 from fogbank.rules.executor import Executor
 from fogbank.rules.faults import Faults
+from fogbank.rules.ingest import BasicIngest
 from fogbank.rules.subscriber import Events, RuleSubscriber
 from fogbank.tasks import Tasks
 from fogbank.trace import Trace
@@ -48,6 +50,8 @@ class RuleEngine:
         self._tasks = Tasks("rules")
         self._running: dict[str, RuleSubscriber] = {}
         self._counters: dict[str, Counters] = {}
+        self.ingest = BasicIngest(self._running, trace)
+        """What topics below `ingest.PREFIX` are to be reserved for."""
 
     @property
     def counters(self) -> Mapping[str, Counters]:
@@ -93,7 +97,8 @@ class RuleEngine:
         executor = Executor(compiled, counters, self._tasks, faults, self._clock, self._trace)
         subscriber = RuleSubscriber(compiled, self._events, executor, faults, self._trace)
         self._running[rule.name] = subscriber
-        self._subscriptions.subscribe(rule.topic_filter, subscriber)
+        if rule.topic_filter is not None:
+            self._subscriptions.subscribe(rule.topic_filter, subscriber)
 
     def remove(self, name: str) -> None:
         """Run this rule no longer, and forget what it did."""
@@ -102,5 +107,5 @@ class RuleEngine:
 
     def _stop(self, name: str) -> None:
         subscriber = self._running.pop(name, None)
-        if subscriber is not None:
+        if subscriber is not None and subscriber.rule.topic_filter is not None:
             self._subscriptions.unsubscribe(subscriber.rule.topic_filter, subscriber)

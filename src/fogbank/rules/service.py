@@ -76,7 +76,7 @@ class TopicRules:
         found = [
             stored.value
             for stored in await self._stored.scan(after=after)
-            if (topic is None or topic == stored.value.topic_filter or matches(stored.value.topic_filter, topic))
+            if (topic is None or _is_about(stored.value, topic))
             and (disabled is None or disabled == stored.value.payload.rule_disabled)
         ]
         if len(found) <= limit:
@@ -165,6 +165,11 @@ class TopicRules:
         else:
             rule = stored.value
             self._engine.install(self._engine.compile(rule.name, rule.payload, rule.created_at))
+
+
+def _is_about(rule: Rule, topic: str) -> bool:
+    filter_ = rule.topic_filter
+    return filter_ is not None and (topic == filter_ or matches(filter_, topic))
 
 
 def _write_token(name: str) -> str:

@@ -1,19 +1,23 @@
 """A rule as a subscriber among the clients: where a message meets the WHERE clause."""
 
+from base64 import b64encode
 from itertools import count
 from uuid import uuid4
 
 from fogbank.clock import Clock, milliseconds
-from fogbank.message import Message
+from fogbank.message import NO_PROPERTIES, Message, MessageProperties
 from fogbank.rules.actions.base import Firing
 from fogbank.rules.compiled import CompiledRule
 from fogbank.rules.executor import Executor
 from fogbank.rules.faults import Faults
-from fogbank.sql import Event
+from fogbank.sql import Event, MqttProperties
 from fogbank.trace import Trace
 
 MAX_OUTPUT_BYTES = 128 * 1024
 """Of the result of SELECT (AWS IoT quotas, rules engine)."""
+
+NO_MQTT = MqttProperties()
+"""Of all messages without properties, which are most."""
 
 
 class Events:
@@ -45,9 +49,23 @@ class Events:
                 account_id=self._account_id,
                 source_ip=origin.source_ip,
                 trace_id=None if origin.client_id is None else f"{self._trace_prefix}{next(self._traces):012x}",
+                mqtt=_mqtt(message.properties),
             )
             self._last = (message, event)
         return self._last[1]
+
+
+def _mqtt(properties: MessageProperties) -> MqttProperties:
+    if properties is NO_PROPERTIES:
+        return NO_MQTT
+    correlation = properties.correlation_data
+    return MqttProperties(
+        content_type=properties.content_type,
+        response_topic=properties.response_topic,
+        correlation_data=None if correlation is None else b64encode(correlation).decode(),
+        format_indicator="UTF8_DATA" if properties.payload_format == 1 else "UNSPECIFIED_BYTES",
+        user_properties=properties.user_properties,
+    )
 
 
 class RuleSubscriber:

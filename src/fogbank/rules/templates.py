@@ -6,7 +6,7 @@ becomes an empty string (UNVERIFIED per action). They are compiled when a rule i
 """
 
 from fogbank.rules.errors import SqlParse
-from fogbank.sql import Event, Expression, SqlError, Statement, compile_expression, render
+from fogbank.sql import Event, Expression, Known, SqlError, Statement, compile_expression, render
 
 _OPEN = "${"
 
@@ -14,7 +14,7 @@ _OPEN = "${"
 class Template:
     """A text with expressions in it, ready to be rendered for each message."""
 
-    __slots__ = ("_parts", "constant", "text")
+    __slots__ = ("_parts", "asks", "constant", "roles", "text")
 
     def __init__(self, text: str, statement: Statement, field: str) -> None:
         """For a rule with that statement; `field` says in errors which parameter it is. Raises SqlParse."""
@@ -23,9 +23,17 @@ class Template:
         self.constant = all(isinstance(part, str) for part in self._parts)
         """Whether it holds no expression and is the same for all messages."""
 
-    def render(self, event: Event) -> str:
-        """The text for one message."""
-        return "".join(part if isinstance(part, str) else render(part.evaluate(event)) for part in self._parts)
+        expressions = [part for part in self._parts if not isinstance(part, str)]
+        self.asks = frozenset(function for part in expressions for function in part.asks)
+        """The functions in it that ask the world."""
+        self.roles = frozenset(role for part in expressions for role in part.roles)
+        """The ARNs of the roles that these ask with."""
+
+    def render(self, event: Event, known: Known | None = None) -> str:
+        """The text for one message. Raises OutsideFailed where it asks what `known` does not tell."""
+        if self.constant:
+            return self.text
+        return "".join(part if isinstance(part, str) else render(part.evaluate(event, known)) for part in self._parts)
 
 
 def _split(text: str, statement: Statement, field: str) -> list[str | Expression]:

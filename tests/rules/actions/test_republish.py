@@ -6,10 +6,14 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.rules.actions.workbench import Workbench
 
 from fogbank.errors import InvalidRequest
+from fogbank.message import Message, MessageProperties
+from fogbank.rules.actions.base import Firing, Need
 from fogbank.rules.actions.republish import MAX_HOPS
 from fogbank.rules.errors import SqlParse
+from fogbank.sql import Event
 
 if TYPE_CHECKING:
     from tests.rules.conftest import Platform
@@ -76,7 +80,7 @@ async def test_topics_of_jobs_are_refused_when_the_message_leads_there(
         ({"topic": "a", "roleArn": "role"}, "'role' is not the ARN of a role"),
         ({"topic": "a", "roleArn": ROLE, "qos": 2}, "qos must be 0 or 1"),
         ({"topic": "a", "roleArn": ROLE, "qos": "1"}, "qos"),
-        ({"topic": "a", "roleArn": ROLE, "headers": {"contentType": "x"}}, "headers of MQTT 5 .*contentType"),
+        ({"topic": "a", "roleArn": ROLE, "headers": {"encoding": "x"}}, "encoding"),
         ({"topic": "a", "roleArn": ROLE, "retain": True}, "retain"),
         ({"topic": "", "roleArn": ROLE}, "empty"),
         ({"topic": "a/#", "roleArn": ROLE}, "wildcard"),
@@ -101,3 +105,78 @@ async def test_the_bound_of_a_chain(
     await platform.create("r", "SELECT * FROM 't'", republish("u"))
     await platform.send("t", {}, hops=hops)
     assert [message.topic for message in platform.router.published] == (["t", "u"] if passes else ["t"])
+
+
+def _republish(topic: str, **headers: Any) -> Action:
+    return {"republish": {"topic": topic, "roleArn": ROLE, "headers": headers}}
+
+
+async def test_headers_go_along(recorded: Workbench) -> None:
+    """Developer Guide, "Republish" rule action: headers, each with templates."""
+    recorded.rule(
+        _republish(
+            "u",
+            payloadFormatIndicator="UTF8_DATA",
+            contentType="application/${kind}",
+            responseTopic="answers/${topic(2)}",
+            correlationData="${encode('id-7', 'base64')}",
+            messageExpiry="${ttl}",
+            userProperties=[{"key": "k", "value": "${topic(2)}"}, {"key": "${kind}", "value": "2"}],
+        )
+    )
+    assert await recorded.send({"kind": "json", "ttl": 60}) == []
+    [message] = recorded.publisher.published
+    assert message.properties == MessageProperties(
+        payload_format=1,
+        content_type="application/json",
+        response_topic="answers/lamp",
+        correlation_data=b"id-7",
+        user_properties=(("k", "lamp"), ("json", "2")),
+    )
+    assert message.expires_at == recorded.clock.time() + 60
+
+
+async def test_headers_that_are_empty_are_left_out(recorded: Workbench) -> None:
+    recorded.rule(_republish("u", contentType="${missing}", messageExpiry="${missing}", correlationData="${missing}"))
+    recorded.rule(_republish("u"))
+    assert await recorded.send({}) == []
+    [message] = recorded.publisher.published
+    assert (message.properties, message.expires_at) == (MessageProperties(), None)
+
+
+@pytest.mark.parametrize(
+    ("headers", "told"),
+    [
+        ({"payloadFormatIndicator": "${v}"}, "payloadFormatIndicator must be one of"),
+        ({"responseTopic": "${v}/#"}, "responseTopic: the topic name"),
+        ({"correlationData": "${v}!"}, "correlationData is not base64"),
+        ({"messageExpiry": "${v}"}, "messageExpiry must be a number of seconds, it is 'x'"),
+        ({"messageExpiry": "-1"}, "messageExpiry"),
+        ({"messageExpiry": "99999999999"}, "messageExpiry"),
+    ],
+)
+async def test_headers_that_mqtt_cannot_carry(recorded: Workbench, headers: dict[str, str], told: str) -> None:
+    recorded.rule(_republish("u", **headers))
+    [failed] = await recorded.send({"v": "x"})
+    assert told in failed
+    assert recorded.publisher.published == []
+
+
+@pytest.mark.parametrize(
+    ("headers", "told"),
+    [
+        ({"payloadFormatIndicator": "TEXT"}, "payloadFormatIndicator must be one of"),
+        ({"userProperties": [{"key": "k", "value": "v"}] * 101}, "100 userProperties"),
+        ({"userProperties": [{"key": "k"}]}, "value"),
+    ],
+)
+def test_headers_that_are_refused(recorded: Workbench, headers: dict[str, Any], told: str) -> None:
+    with pytest.raises(InvalidRequest, match=told):
+        recorded.compile(_republish("u", **headers))
+
+
+async def test_the_right_that_its_role_needs(recorded: Workbench) -> None:
+    action = recorded.rule(_republish("u"))
+    message = Message("t", b"{}")
+    plan = action.plan(Firing(message, Event(topic="t", payload=b"{}"), b"{}"))
+    assert plan.need == Need("iot:Publish", "arn:aws:iot:us-east-1:123456789012:topic/u")

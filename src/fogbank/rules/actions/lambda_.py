@@ -5,13 +5,24 @@ policy (principal `iot.amazonaws.com`, source ARN of the rule, source account), 
 """
 
 import re
+from collections.abc import Sequence
 
 import msgspec
 
 from fogbank.arns import Arns
 from fogbank.errors import InvalidRequest, ServiceError
 from fogbank.ports import InvocationType, Invoker, ServiceCaller
-from fogbank.rules.actions.base import ActionFailed, Context, Firing, is_transient, read_parameters
+from fogbank.rules.actions.base import (
+    ActionFailed,
+    Context,
+    Firing,
+    Plan,
+    Results,
+    SingleAction,
+    filled,
+    is_transient,
+    read_parameters,
+)
 from fogbank.rules.templates import Template
 
 KIND = "lambda"
@@ -25,14 +36,14 @@ class Parameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename
     function_arn: str
 
 
-class LambdaAction:
+class LambdaAction(SingleAction):
     """Invokes a function asynchronously."""
 
     kind = KIND
     title = "LambdaAction"
 
     def __init__(self, function: Template, invoker: Invoker, caller: ServiceCaller) -> None:
-        self.target = function.text
+        super().__init__(function.text, role=None)
         self._function = function
         self._invoker = invoker
         self._caller = caller
@@ -48,18 +59,22 @@ class LambdaAction:
         caller = ServiceCaller("iot.amazonaws.com", arns.iot("rule", context.rule), arns.account)
         return cls(function, context.invoker, caller)
 
-    async def run(self, firing: Firing) -> None:
-        function = self._function.render(firing.event)
+    def plan(self, firing: Firing) -> Plan:
+        return Plan(filled(self._function, firing, "functionArn", self.target), firing.output)
+
+    async def perform(self, plans: Sequence[Plan]) -> Results:
+        [plan] = plans
         try:
-            await self._invoker.invoke(function, firing.output, type_=InvocationType.EVENT, caller=self._caller)
+            await self._invoker.invoke(plan.resource, plan.request, type_=InvocationType.EVENT, caller=self._caller)
         except ServiceError as error:
             # The first words are those of the guide's sample, which says "Server error" of a 403 too.
             raise ActionFailed(
                 "Failed to invoke lambda function. Received Server error from Lambda. "
                 f"The error code is {error.status}: {error.message}",
-                resource=function,
+                resource=plan.resource,
                 transient=is_transient(error),
             ) from error
+        return [None]
 
 
 def _check_arn(arn: str, arns: Arns) -> None:

@@ -1,0 +1,55 @@
+"""Who may call what: the root everything, users and sessions what their policies allow.
+
+A handler of the pipeline, between reading a request and serving it. The data plane is not asked here: its API modules
+hold their calls against policies by themselves (`device_rights`), IAM's of users as they do IoT's of devices, because
+what they need is known only there (whether a message is retained, for one).
+"""
+
+from collections.abc import Mapping
+
+from fogbank.arns import Arns
+from fogbank.awswire.routes import DEVICE_SERVICES
+from fogbank.gateway.call import Caller
+from fogbank.gateway.exchange import Exchange
+from fogbank.gateway.resources import Resources, roles_in
+from fogbank.identity.iam.iam import Iam
+from fogbank.identity.iam.rights import Rights
+
+FREE = frozenset({("sts", "GetCallerIdentity"), ("sts", "GetSessionToken")})
+"""Operations that need no right (STS API reference)."""
+BY_TRUST = frozenset({("sts", "AssumeRole")})
+"""Operations that the trust policy of the role decides on too, which is seen to where it is known."""
+
+_PASSED_TO: Mapping[str, str] = {"iot": "iot.amazonaws.com", "lambda": "lambda.amazonaws.com"}
+_PASSED_BY_OPERATION: Mapping[str, str] = {
+    "CreateRoleAlias": "credentials.iot.amazonaws.com",
+    "UpdateRoleAlias": "credentials.iot.amazonaws.com",
+}
+PASS_ROLE = "iam:PassRole"  # noqa: S105
+
+
+class AccessControl:
+    """Holds calls of the control plane against the policies of those who make them."""
+
+    def __init__(self, iam: Iam, arns: Arns) -> None:
+        self._resources = Resources(arns, iam)
+
+    async def authorise(self, exchange: Exchange) -> None:
+        """Raise AccessDenied where the caller may not do this."""
+        caller, service = exchange.caller, exchange.service
+        assert service is not None, "route comes first"
+        name, operation = service.name, exchange.route.operation.name
+        if caller.device is None or name in DEVICE_SERVICES or (name, operation) in FREE | BY_TRUST:
+            return
+        rights = await _rights(caller)
+        asked = await self._resources.asked(name, operation, exchange.params, caller.arn)
+        rights.check(asked.action, asked.resources, asked.context)
+        to = _PASSED_BY_OPERATION.get(operation) or _PASSED_TO.get(name)
+        if to is not None:
+            rights.check(PASS_ROLE, dict.fromkeys(roles_in(exchange.params)), {"iam:PassedToService": to})
+
+
+async def _rights(caller: Caller) -> Rights:
+    assert caller.device is not None, "the root is not asked"
+    assert caller.principals is not None, "certificates open the data plane alone"
+    return await Rights.of(caller.device, caller.principals, caller.source_ip)

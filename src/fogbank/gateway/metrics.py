@@ -1,0 +1,90 @@
+"""`GET /_fogbank/metrics`: counts of the broker and the rules, in the text format that Prometheus reads.
+
+https://prometheus.io/docs/instrumenting/exposition_formats/. Names follow its conventions: what only grows ends in
+`_total`.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+
+import msgspec
+
+from fogbank.broker.metrics import Metrics
+from fogbank.rules.counters import Counters
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class Family(msgspec.Struct, frozen=True):
+    """One metric: its name without `fogbank_`, the field that has its value, and what it is."""
+
+    name: str
+    field: str
+    help: str
+
+    @property
+    def type(self) -> str:
+        return "counter" if self.name.endswith("_total") else "gauge"
+
+
+BROKER = (
+    Family("connections", "connections", "MQTT clients that are connected."),
+    Family("sessions", "sessions", "MQTT sessions, those of clients that are away included."),
+    Family("subscriptions", "subscriptions", "Subscriptions of all sessions."),
+    Family("shared_subscription_groups", "shared_groups", "Groups of shared subscriptions."),
+    Family("retained_messages", "retained_messages", "Retained messages."),
+    Family("retained_bytes", "retained_bytes", "Bytes that retained messages take."),
+    Family("queued_messages", "queued_messages", "QoS 1 and 2 messages that are owed to sessions and groups."),
+    Family("queued_bytes", "queued_bytes", "Bytes of messages that are owed to sessions and groups."),
+    Family(
+        "dropped_messages_total",
+        "dropped_messages",
+        "Messages lost to full queues, slow connections and clients' packet sizes.",
+    ),
+    Family("throttled_total", "throttled", "Messages and requests discarded, refused or held up by rates that bind."),
+    Family("journal_commits_total", "commits", "Commits of messages, sessions and retained messages."),
+    Family("journal_failures_total", "failed_commits", "Commits that failed."),
+)
+RULES = (
+    Family("rule_messages_total", "matched", "Messages that a rule has looked at."),
+    Family("rule_fired_total", "fired", "Messages that a rule has fired for."),
+    Family("rule_broken_total", "broken", "Messages whose evaluation failed or whose result was too large."),
+    Family("rule_dropped_total", "throttled", "Messages that fired and were lost since too many waited."),
+    Family("rule_actions_total", "success", "Actions done."),
+    Family("rule_action_failures_total", "failure", "Actions given up."),
+    Family("rule_error_actions_total", "error_action_success", "Error actions done."),
+    Family("rule_error_action_failures_total", "error_action_failure", "Error actions given up."),
+)
+NOT_FOUND = Family("rule_not_found_total", "", "Messages published to rules that do not run, by Basic Ingest.")
+
+
+class MetricsPage:
+    """Makes the text."""
+
+    def __init__(
+        self, broker: Callable[[], Metrics], rules: Callable[[], Mapping[str, Counters]], not_found: Callable[[], int]
+    ) -> None:
+        """Each gives the present counts; `rules` by name, `not_found` those of Basic Ingest."""
+        self._broker = broker
+        self._rules = rules
+        self._not_found = not_found
+
+    def text(self) -> bytes:
+        """All metrics as they are now."""
+        return "".join(f"{line}\n" for line in self._lines()).encode()
+
+    def _lines(self) -> Iterator[str]:
+        broker, rules = self._broker(), self._rules()
+        for family in BROKER:
+            yield from _head(family)
+            yield f"fogbank_{family.name} {getattr(broker, family.field)}"
+        for family in RULES:
+            yield from _head(family)
+            for name, counters in rules.items():  # whose names need no escaping
+                yield f'fogbank_{family.name}{{rule="{name}"}} {getattr(counters, family.field)}'
+        yield from _head(NOT_FOUND)
+        yield f"fogbank_{NOT_FOUND.name} {self._not_found()}"
+
+
+def _head(family: Family) -> Iterator[str]:
+    yield f"# HELP fogbank_{family.name} {family.help}"
+    yield f"# TYPE fogbank_{family.name} {family.type}"

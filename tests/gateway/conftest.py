@@ -1,0 +1,7 @@
+import pytest
+from tests.gateway.data_plane import DataPlane
+
+
+@pytest.fixture
+async def plane() -> DataPlane:
+    return DataPlane()
