@@ -14,11 +14,15 @@ from bench import brokers, footprint, memory, offline
 from bench.affinity import Cores
 from bench.broker import Broker, Endpoint, Setup, Starter
 from bench.driver import RunError, build_generator, drive, has_openssl
-from bench.figure import Figure
+from bench.figure import OURS, Figure
 from bench.report import Report, Result, Run, conclude
+from bench.rules import ministack
+from bench.rules.site import Site
+from bench.rules.trials import TRIALS as RULES
+from bench.rules.trials import measure as measure_rules
 from bench.scenario import Scenario
 
-TRIALS = ("memory", "tls-memory", "offline", "footprint")
+TRIALS = ("memory", "tls-memory", "offline", "footprint", *RULES)
 """What is measured otherwise than by traffic."""
 
 
@@ -56,6 +60,10 @@ def possible(plan: Plan) -> tuple[Plan, list[str]]:
     if not has_openssl() and any(scenario.tls for scenario in scenarios):
         scenarios = [scenario for scenario in scenarios if not scenario.tls]
         lacking.append("no traffic over TLS, for OpenSSL's headers are not installed (Debian: libssl-dev)")
+    if "rules-sqs" in plan.trials and OURS in contestants and not ministack.INSTALLED.exists():
+        progress("installing ministack, a peer for the rules engine")
+        if (why := ministack.missing()) is not None:
+            lacking.append(f"no peer for the rules engine: {why}")
     return msgspec.structs.replace(plan, contestants=contestants, scenarios=scenarios), lacking
 
 
@@ -144,6 +152,8 @@ def carry_out(plan: Plan) -> Report:
 
 def _try(trial: str, generator: Path, directory: Path, plan: Plan) -> list[Figure]:
     """Each broker alone, started for the purpose. The reflector has nothing to show here."""
+    if trial in RULES:
+        return measure_rules(trial, _site(generator, directory, plan)) if OURS in plan.contestants else []
     starters: Mapping[str, Starter] = {
         name: starter for name, starter in plan.starters().items() if name != "reflector"
     }
@@ -153,4 +163,17 @@ def _try(trial: str, generator: Path, directory: Path, plan: Plan) -> list[Figur
         return footprint.measure(directory, starters, plan.repeat)
     return memory.measure(
         directory, starters, plan.cores.broker, tls=trial == "tls-memory", connections=plan.connections
+    )
+
+
+def _site(generator: Path, directory: Path, plan: Plan) -> Site:
+    return Site(
+        generator=generator,
+        directory=directory,
+        fogbank=plan.starters()[OURS],
+        cores=plan.cores,
+        seconds=plan.seconds,
+        warm_up=plan.warm_up,
+        repeat=plan.repeat,
+        count=plan.count,
     )

@@ -147,7 +147,8 @@ def arguments(scenario: Scenario) -> list[str]:
         *("--subscribers", str(scenario.subscribers)),
         *("--qos", str(scenario.qos)),
         *("--window", str(scenario.window)),
-        *("--payload", str(scenario.payload)),
+        *("--payload", str(scenario.payload), "--form", scenario.form.value),
+        *("--topic", scenario.topic, "--arrives", scenario.arrives),
     ]
 
 

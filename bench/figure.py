@@ -63,6 +63,8 @@ class Figure(msgspec.Struct, frozen=True, kw_only=True):
     aim: Aim | None = None
     failures: dict[str, list[str]] = {}
     """By broker, in words."""
+    beside: str = PEER
+    """Whose figure ours is set against, where the aim does not say."""
 
     def median(self, broker: str) -> float | None:
         """None where the broker has no figure that counts."""
@@ -72,7 +74,7 @@ class Figure(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def peer(self) -> str:
         """Whose figure ours is set against."""
-        return PEER if self.aim is None or self.aim.of is None else self.aim.of
+        return self.beside if self.aim is None or self.aim.of is None else self.aim.of
 
     @property
     def ratio(self) -> float | None:
@@ -104,7 +106,9 @@ class Tally:
         """The broker did not come through: none of its figures counts."""
         self._failures.setdefault(broker, []).append(why)
 
-    def figure(self, name: str, title: str, unit: str, aim: Aim | None = None) -> Figure:
+    def figure(self, name: str, title: str, unit: str, aim: Aim | None = None, beside: str = PEER) -> Figure:
         """What has been gathered under that name."""
         values = {broker: spread(each) for broker, each in self._values.get(name, {}).items()}
-        return Figure(name=name, title=title, unit=unit, values=values, aim=aim, failures=dict(self._failures))
+        return Figure(
+            name=name, title=title, unit=unit, values=values, aim=aim, failures=dict(self._failures), beside=beside
+        )

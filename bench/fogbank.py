@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from bench.broker import Broker, Endpoint, Setup
+from bench.broker import Api, Broker, Endpoint, Setup
 from bench.credentials import Credentials, new_key, signing_request, write_key
 from bench.process import STOP_WITHIN, await_ready, process
 
@@ -76,16 +76,18 @@ def fogbank(directory: Path, cores: Collection[int] | None, setup: Setup, comman
         *("--api-port", "0", "--mqtt-port", "0", "--https-port", "0"),
         *("--plain-mqtt-port", "0", "--plain-policy", str(policy), "--ready-file", str(ready_file)),
     ]
-    with process(full, log, cores) as started:
+    with process(full, log, cores, setup.environment) as started:
         await_ready("fogbank", started, ready_file.exists, log)
         ready = msgspec.json.decode(ready_file.read_bytes(), type=_ReadyFile)
+        api = Api(ready.api, ready.region, ready.access_key_id, ready.secret_access_key)
         try:
-            client = _registered(ready, directory) if setup.tls else None
+            client = registered(api, Path(ready.ca_file), directory) if setup.tls else None
             yield Broker(
                 name="fogbank",
                 version=metadata.version("fogbank"),
                 plain=Endpoint(ready.plain_mqtt.port, ready.pid),
                 secure=None if client is None else Endpoint(ready.mqtts.port, ready.pid, client),
+                api=api,
             )
         finally:
             if ready.pid != started.pid:
@@ -100,20 +102,12 @@ def _end_wrapped(pid: int, wrapper: subprocess.Popen[bytes]) -> None:
         wrapper.wait(STOP_WITHIN)
 
 
-def _registered(ready: _ReadyFile, directory: Path) -> Credentials:
+def registered(api: Api, ca: Path, directory: Path) -> Credentials:
     """A device's certificate, active, with the policy attached; all connections share it."""
-    credentials = Credentials(Path(ready.ca_file), directory / "client.pem", directory / "client.key")
+    credentials = Credentials(ca, directory / "client.pem", directory / "client.key")
     if credentials.certificate.exists():
         return credentials
-    import boto3  # a second, and only where it is needed
-
-    iot = boto3.client(
-        "iot",
-        endpoint_url=ready.api,
-        region_name=ready.region,
-        aws_access_key_id=ready.access_key_id,
-        aws_secret_access_key=ready.secret_access_key,
-    )
+    iot = api.client("iot")
     key = new_key()
     write_key(key, credentials.key)
     made = iot.create_certificate_from_csr(certificateSigningRequest=signing_request(key), setAsActive=True)

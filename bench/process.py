@@ -1,12 +1,13 @@
 """A broker's process: started with its output in a file, on its cores, awaited, and ended."""
 
 import contextlib
+import os
 import resource
 import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from bench.affinity import pinned
@@ -23,12 +24,17 @@ class BrokerError(Exception):
 
 
 @contextlib.contextmanager
-def process(command: Sequence[str], log: Path, cores: Collection[int] | None) -> Iterator[subprocess.Popen[bytes]]:
-    """A process with its output in `log`, on its cores, terminated on leaving."""
+def process(
+    command: Sequence[str], log: Path, cores: Collection[int] | None, environment: Mapping[str, str] | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A process with its output in `log`, on its cores, with these variables besides ours, terminated on leaving."""
+    variables = {**os.environ, **(environment or {})}
     with log.open("wb") as output:
         try:
             with pinned(cores):
-                started = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+                started = subprocess.Popen(
+                    command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=variables
+                )
         except OSError as error:
             raise BrokerError(f"cannot run {command[0]}: {error.strerror}") from error
     try:

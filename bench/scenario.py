@@ -17,6 +17,8 @@ class Topology(enum.Enum):
     """One publisher to every subscriber."""
     FAN_IN = "fan-in"
     """Every publisher, each on a topic of its own, to one subscriber of `bench/+`."""
+    NOWHERE = "nowhere"
+    """Publishers alone; what becomes of their messages is counted elsewhere."""
 
 
 class Mode(enum.Enum):
@@ -26,6 +28,14 @@ class Mode(enum.Enum):
     HANDSHAKES = "handshakes"
     STORE = "store"
     DRAIN = "drain"
+
+
+class Form(enum.Enum):
+    """What payloads look like; the values are the generator's own words."""
+
+    BYTES = "bytes"
+    JSON = "json"
+    """Readings of a device, and the same that the other form tells: whose message it is and the how manieth."""
 
 
 class Scenario(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,11 +52,16 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     """Messages outstanding per publisher. 0: as fast as the socket takes them, which only QoS 0 allows."""
     payload: int = 64
     """Bytes."""
+    form: Form = Form.BYTES
+    topic: str = "bench"
+    """Publisher i publishes to `topic`/i..."""
+    arrives: str = "bench"
+    """...and that arrives at `arrives`/i."""
     tls: bool = False
     rate: int = 0
     """Messages per second on a schedule, of all publishers together; 0: as fast as the above allows."""
     count: int = 0
-    """Messages in all; 0: for as long as it is measured."""
+    """Messages of each publisher; 0: for as long as it is measured."""
     aim: Aim | None = None
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import fogbank.gateway
 from fogbank.gateway import models
 from fogbank.rules.actions.catalogue import MAKERS
-from fogbank.sql.functions.catalogue import UNSUPPORTED, functions
+from fogbank.sql.functions.catalogue import functions
 
 REFERENCE = Path(__file__).parent.parent / "docs" / "coverage.md"
 
@@ -54,7 +54,6 @@ def coverage() -> str:
             *chapters,
             f"## Rule actions\n\n{_list(MAKERS)}\n\nEvery other one is refused when the rule is created.\n",
             f"## SQL functions\n\n{_list(functions())}\n",
-            f"Refused by name: {_list(UNSUPPORTED)}\n",
         ]
     )
 

@@ -5,6 +5,7 @@
  *   offline      a session whose client is away
  *     publisher    windows, packet ids      subscriber   verification, acknowledgements
  *       block        ready-made packets       ledger       sequence numbers; delays
+ *         payload      what they say, and whether they still do
  *       connection   socket, handshake, reading packet by packet
  *         secure       TLS
  *         mqtt         the protocol's bytes */

@@ -6,16 +6,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "block.h"
 #include "fatal.h"
 
 /* Half of MQTT's packet ids: an id is never needed again while it is still outstanding. */
 enum { LARGEST_WINDOW = 32767, MOST_CONNECTIONS = 20000, LARGEST_PAYLOAD = 64 * 1024,
-       MOST_MESSAGES = 100 * 1000 * 1000 };
+       MOST_MESSAGES = 100 * 1000 * 1000, LONGEST_TOPIC = 20 };
 
 static const char usage[] =
-    "usage: generator --port N [--host 127.0.0.1] [--topology pairs|fan-out|fan-in] [--publishers N]\n"
-    "                 [--subscribers N] [--qos 0|1] [--window N] [--payload BYTES] [--warm-up S] [--seconds S]\n"
+    "usage: generator --port N [--host 127.0.0.1] [--topology pairs|fan-out|fan-in|nowhere]\n"
+    "                 [--publishers N] [--subscribers N] [--qos 0|1] [--window N] [--payload BYTES]\n"
+    "                 [--form bytes|json] [--topic NAME] [--arrives NAME] [--warm-up S] [--seconds S]\n"
     "                 [--patience S] [--pid PID] [--mode traffic|handshakes|store|drain] [--count N] [--rate N]\n"
     "                 [--ca FILE --certificate FILE --key FILE]\n"
     "Drives an MQTT 3.1.1 broker and prints one line of JSON: what was delivered, how fast, and what was lost.";
@@ -30,7 +30,8 @@ static const struct option long_options[] = {
     {"mode", required_argument, NULL, 'm'},      {"count", required_argument, NULL, 'n'},
     {"rate", required_argument, NULL, 'r'},      {"ca", required_argument, NULL, 'a'},
     {"certificate", required_argument, NULL, 'c'}, {"key", required_argument, NULL, 'k'},
-    {NULL, 0, NULL, 0},
+    {"form", required_argument, NULL, 'f'},      {"topic", required_argument, NULL, 'T'},
+    {"arrives", required_argument, NULL, 'A'},   {NULL, 0, NULL, 0},
 };
 
 static uint32_t whole(const char *name, const char *text, long least, long most)
@@ -64,8 +65,9 @@ static int one_of(const char *option, const char *text, const char *const *names
 
 static enum topology topology(const char *text)
 {
-    static const char *const names[] = {[PAIRS] = "pairs", [FAN_OUT] = "fan-out", [FAN_IN] = "fan-in"};
-    return (enum topology)one_of("topology", text, names, FAN_IN + 1);
+    static const char *const names[] = {
+        [PAIRS] = "pairs", [FAN_OUT] = "fan-out", [FAN_IN] = "fan-in", [NOWHERE] = "nowhere"};
+    return (enum topology)one_of("topology", text, names, NOWHERE + 1);
 }
 
 static enum mode mode(const char *text)
@@ -75,6 +77,19 @@ static enum mode mode(const char *text)
     return (enum mode)one_of("mode", text, names, DRAIN + 1);
 }
 
+static enum payload_form form(const char *text)
+{
+    static const char *const names[] = {[PAYLOAD_BYTES] = "bytes", [PAYLOAD_JSON] = "json"};
+    return (enum payload_form)one_of("form", text, names, PAYLOAD_JSON + 1);
+}
+
+static const char *topic(const char *name, const char *text)
+{
+    if (*text == '\0' || strlen(text) > LONGEST_TOPIC)
+        fatal("--%s: '%s' does not have 1 to %d bytes", name, text, LONGEST_TOPIC);
+    return text;
+}
+
 static void take(struct options *options, int letter, const char *text)
 {
     switch (letter) {
@@ -82,7 +97,7 @@ static void take(struct options *options, int letter, const char *text)
     case 'p': options->port = (uint16_t)whole("port", text, 1, UINT16_MAX); break;
     case 't': options->topology = topology(text); break;
     case 'P': options->publishers = whole("publishers", text, 1, MOST_CONNECTIONS); break;
-    case 'S': options->subscribers = whole("subscribers", text, 1, MOST_CONNECTIONS); break;
+    case 'S': options->subscribers = whole("subscribers", text, 0, MOST_CONNECTIONS); break;
     case 'q': options->qos = (int)whole("qos", text, 0, 1); break;
     case 'w': options->window = whole("window", text, 0, LARGEST_WINDOW); break;
     case 'l': options->payload = whole("payload", text, SMALLEST_PAYLOAD, LARGEST_PAYLOAD); break;
@@ -96,6 +111,9 @@ static void take(struct options *options, int letter, const char *text)
     case 'a': options->ca = text; break;
     case 'c': options->certificate = text; break;
     case 'k': options->key = text; break;
+    case 'f': options->form = form(text); break;
+    case 'T': options->topic = topic("topic", text); break;
+    case 'A': options->arrives = topic("arrives", text); break;
     default: fatal("%s", usage);
     }
 }
@@ -110,10 +128,16 @@ static void check(const struct options *options)
         fatal("fan-out has one publisher");
     if (options->topology == FAN_IN && options->subscribers != 1)
         fatal("fan-in has one subscriber");
+    if ((options->topology == NOWHERE) != (options->subscribers == 0))
+        fatal("publishers have no subscribers where their messages go nowhere, and only there");
+    if (options->topology == NOWHERE && options->mode != TRAFFIC)
+        fatal("only traffic goes nowhere");
+    if (options->payload < payload_least(options->form))
+        fatal("--payload: this form takes at least %zu bytes", payload_least(options->form));
     if (options->qos == 1 && options->window == 0)
         fatal("QoS 1 needs a --window of unacknowledged messages");
     /* Without acknowledgements a message is known to be through when it arrives, which has to be in one place. */
-    if (options->qos == 0 && options->window && options->topology == FAN_OUT)
+    if (options->qos == 0 && options->window && (options->topology == FAN_OUT || options->topology == NOWHERE))
         fatal("a --window at QoS 0 needs one subscriber per publisher");
     if (!options->ca != !options->certificate || !options->ca != !options->key)
         fatal("TLS needs --ca, --certificate and --key");
@@ -129,13 +153,15 @@ struct options options_parse(int argc, char **argv)
 {
     struct options options = {
         .host = "127.0.0.1", .topology = PAIRS, .publishers = 1, .subscribers = 1, .payload = 64,
-        .warm_up = 0.5,      .seconds = 3,      .patience = 5,
+        .warm_up = 0.5,      .seconds = 3,      .patience = 5,   .topic = "bench",
     };
     int letter;
     while ((letter = getopt_long(argc, argv, "", long_options, NULL)) != -1)
         take(&options, letter, optarg);
     if (optind < argc)
         fatal("unexpected argument '%s'\n%s", argv[optind], usage);
+    if (options.arrives == NULL)
+        options.arrives = options.topic;
     check(&options);
     return options;
 }

@@ -6,10 +6,13 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "payload.h"
+
 enum topology {
     PAIRS,   /* publisher i to subscriber i, and to nobody else */
     FAN_OUT, /* one publisher to every subscriber */
     FAN_IN,  /* every publisher, each on a topic of its own, to one subscriber */
+    NOWHERE, /* publishers alone: what becomes of their messages somebody else counts */
 };
 
 enum mode {
@@ -28,7 +31,10 @@ struct options {
     uint32_t subscribers;
     int qos;
     uint32_t window; /* messages outstanding per publisher; 0: as fast as the socket takes them (QoS 0 only) */
-    size_t payload;  /* bytes */
+    enum payload_form form;
+    size_t payload;      /* bytes */
+    const char *topic;   /* publisher i publishes to `topic`/i... */
+    const char *arrives; /* ...and that arrives at `arrives`/i */
     double warm_up;  /* seconds */
     double seconds;  /* measured */
     double patience; /* seconds without progress after which draining gives up */

@@ -92,11 +92,12 @@ static void ready(struct connection *connection, uint32_t events)
 
 void publisher_prepare(struct publisher *publisher, uint32_t index, const struct options *options)
 {
-    snprintf(publisher->topic, sizeof publisher->topic, "bench/%u", index);
+    snprintf(publisher->topic, sizeof publisher->topic, "%s/%u", options->topic, index);
+    snprintf(publisher->arrives, sizeof publisher->arrives, "%s/%u", options->arrives, index);
     size_t size = mqtt_publish_size(strlen(publisher->topic), options->payload, options->qos);
     size_t saturating = SATURATING_WRITE / size + 1;
     publisher->window = options->window;
-    publisher->block = block_create(index, publisher->topic, options->payload, options->qos,
+    publisher->block = block_create(index, publisher->topic, options->form, options->payload, options->qos,
                                     options->window ? options->window : saturating);
     publisher->last = options->count ? options->count : UINT64_MAX;
     if (options->qos)

@@ -14,6 +14,7 @@
 struct publisher {
     struct connection connection; /* first: epoll hands this back */
     char topic[32];
+    char arrives[32]; /* the topic under which subscribers get it */
     struct block block;
     size_t sent_to;      /* of the block's filled part, bytes the socket has taken... */
     size_t filled_to;    /* ...out of these */

@@ -20,13 +20,13 @@ static bool verify(const struct subscriber *subscriber, const struct mqtt_publis
                    uint64_t *sequence)
 {
     const struct options *options = subscriber->options;
-    if (!payload_read(publish->payload, publish->payload_length, options->payload, origin, sequence))
+    if (!payload_read(publish->payload, publish->payload_length, options->form, options->payload, origin, sequence))
         return false;
     if (*origin >= options->publishers || !subscriber_expects(subscriber, *origin))
         return false;
     const struct publisher *publisher = &subscriber->publishers[*origin];
-    return *sequence < publisher->sequence && publish->topic_length == strlen(publisher->topic) &&
-           memcmp(publish->topic, publisher->topic, publish->topic_length) == 0;
+    return *sequence < publisher->sequence && publish->topic_length == strlen(publisher->arrives) &&
+           memcmp(publish->topic, publisher->arrives, publish->topic_length) == 0;
 }
 
 static void acknowledge(struct subscriber *subscriber, uint16_t packet_id)
@@ -100,11 +100,11 @@ bool subscriber_open(struct subscriber *subscriber, uint32_t index, const struct
 void subscriber_subscribe(struct subscriber *subscriber)
 {
     const struct options *options = subscriber->options;
-    char filter[32] = "bench/+";
-    if (options->topology == PAIRS)
-        snprintf(filter, sizeof filter, "bench/%u", subscriber->index);
-    else if (options->topology == FAN_OUT)
-        snprintf(filter, sizeof filter, "bench/0");
+    char filter[32];
+    if (options->topology == FAN_IN)
+        snprintf(filter, sizeof filter, "%s/+", options->arrives);
+    else
+        snprintf(filter, sizeof filter, "%s/%u", options->arrives, options->topology == PAIRS ? subscriber->index : 0);
     connection_subscribe(&subscriber->connection, filter, options->qos);
 }
 

@@ -26,7 +26,12 @@ class Publish(msgspec.Struct, frozen=True):
         """As one packet; packet ids are any, for the generator only hands them back."""
         body = struct.pack(">H", len(self.topic)) + self.topic
         body += struct.pack(">H", self.number % 65535 + 1) if self.qos else b""
-        return bytes([0x30 | self.qos << 1, len(body) + len(self.payload)]) + body + self.payload
+        return bytes([0x30 | self.qos << 1]) + _length(len(body) + len(self.payload)) + body + self.payload
+
+
+def _length(remaining: int) -> bytes:
+    """The remaining length of a packet of less than 16 KiB."""
+    return bytes([remaining]) if remaining < 128 else bytes([remaining % 128 | 128, remaining // 128])
 
 
 class FakeBroker:
@@ -71,7 +76,7 @@ class FakeBroker:
                 await asyncio.sleep(self.delay)
                 for first, body in packets(held):
                     self._take(first, body, writer)
-                    held = held[2 + len(body) :]
+                    held = held[1 + len(_length(len(body))) + len(body) :]
                 await writer.drain()
         self._subscribers = [entry for entry in self._subscribers if entry[1] is not writer]
         writer.close()
@@ -105,10 +110,11 @@ class FakeBroker:
         end = 2 + int.from_bytes(body[:2])
         publish = Publish(self.published, body[2:end], body[end + 2 * qos :], qos)
         self.published += 1
-        forwarded = b"".join(each.encode() for each in self.meddle(publish))
+        answer = self.meddle(publish)
         for filter_, subscriber in self._subscribers:
-            if filter_ in (publish.topic, b"bench/+"):
-                self._forward(subscriber, forwarded)
+            wanted = [each for each in answer if filter_ in (publish.topic, each.topic, b"bench/+")]
+            self._forward(subscriber, b"".join(each.encode() for each in wanted))
+        forwarded = b"".join(each.encode() for each in answer)
         for client in self._waiting:
             self._waiting[client] += forwarded
         if qos:
@@ -121,12 +127,16 @@ class FakeBroker:
 
 
 def packets(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """First byte and body of every complete packet; the generator's are all shorter than 128 bytes."""
+    """First byte and body of every complete packet; the generator's are all shorter than 16 KiB."""
     at = 0
-    while len(data) - at >= 2 and len(data) - at >= 2 + data[at + 1]:
-        end = at + 2 + data[at + 1]
-        yield data[at], data[at + 2 : end]
-        at = end
+    while len(data) - at >= 3 or (len(data) - at == 2 and data[at + 1] == 0):
+        length, start = data[at + 1], at + 2
+        if length >= 128:
+            length, start = length % 128 + data[at + 2] * 128, at + 3
+        if len(data) < start + length:
+            return
+        yield data[at], data[start : start + length]
+        at = start + length
 
 
 @contextlib.asynccontextmanager

@@ -1,5 +1,6 @@
 """What `fogbank up` makes of its options. What it does then is in tests/e2e/test_up.py."""
 
+import resource
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,7 @@ def up(*arguments: str, **environment: str) -> Result:
         (["--access-key", "ID:se:cret"], {}, {"access_key": AccessKey("ID", "se:cret")}),
         ([], {"FOGBANK_ACCESS_KEY": "ID:secret"}, {"access_key": AccessKey("ID", "secret")}),
         (["--limits", "open"], {}, {"limits": Limits.OPEN}),
+        (["--limits", "strict"], {}, {"limits": Limits.STRICT}),
         (["--plain-mqtt-port", "0"], {}, {"plain_mqtt_port": 0, "plain_policy": None}),
     ],
 )
@@ -72,7 +74,6 @@ def test_where_everything_is_kept_by_default(
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["--limits", "strict"], "rate quotas are not enforced yet"),
         (["--account-id", "１２３４５６７８９０１２"], "is not twelve digits"),
         (["--access-key", ":secret"], "give the access key as ID:SECRET"),
         (["--plain-policy", "{}"], "needs --plain-mqtt-port"),
@@ -88,3 +89,19 @@ def test_what_cannot_be_is_said_before_anything_is_made(
     assert (result.exit_code, result.stdout, started) == (2, "", [])
     assert says in result.stderr
     assert not (tmp_path / "data").exists()
+
+
+def test_it_takes_all_the_descriptors_it_may_have(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[int, int]] = []
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (1024, 524_288))
+    monkeypatch.setattr(resource, "setrlimit", lambda _, limits: asked.append(limits))
+    module.raise_descriptor_limit()
+    assert asked == [(524_288, 524_288)]
+
+
+def test_and_does_without_where_it_may_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise ValueError("not allowed to raise maximum limit")
+
+    monkeypatch.setattr(resource, "setrlimit", refuse)
+    module.raise_descriptor_limit()

@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import os
+import resource
 import signal
 import sys
 from pathlib import Path
@@ -47,9 +48,23 @@ PORT = click.IntRange(0, 65535)
     metavar="HOST",
     help="Name or address that devices use; the certificate bears it, DescribeEndpoint answers the first. Repeatable.",
 )
-@click.option("--api-port", type=PORT, default=4566, show_default=True, help="The HTTP API (boto3, the AWS CLI).")
-@click.option("--mqtt-port", type=PORT, default=8883, show_default=True, help="MQTT over mutual TLS.")
-@click.option("--https-port", type=PORT, default=8443, show_default=True, help="HTTPS for devices.")
+@click.option(
+    "--api-port", type=PORT, default=4566, show_default=True, help="The HTTP API (boto3, the AWS CLI), and WebSocket."
+)
+@click.option(
+    "--mqtt-port",
+    type=PORT,
+    default=8883,
+    show_default=True,
+    help="MQTT over mutual TLS; MQTT over WebSocket and HTTPS, too.",
+)
+@click.option(
+    "--https-port",
+    type=PORT,
+    default=8443,
+    show_default=True,
+    help="HTTPS for devices; all that --mqtt-port serves, too.",
+)
 @click.option(
     "--plain-mqtt-port",
     type=PORT,
@@ -75,7 +90,7 @@ PORT = click.IntRange(0, 65535)
     type=click.Choice([limits.value for limits in Limits]),
     default=Limits.AWS.value,
     show_default=True,
-    help="aws: AWS IoT's sizes and depths; open: what MQTT itself allows; strict (AWS's rates too): not yet.",
+    help="aws: AWS IoT's sizes and depths; strict: its rates as well; open: what MQTT itself allows.",
 )
 @click.option(
     "--ready-file",
@@ -92,7 +107,7 @@ def up(data: Path | None, limits: str, verbose: bool, **options: Any) -> None:
       fogbank up
       fogbank up --data /tmp/fog --api-port 0 --mqtt-port 0 --https-port 0 --ready-file ready.json
     """
-    _check(limits, options)
+    _check(options)
     data_dir = (data or default_data_dir()).absolute()
     settings = Settings(data_dir=data_dir, limits=Limits(limits), **options)
     from fogbank.cli.logs import set_up_logging  # after the options are known to be good
@@ -107,12 +122,10 @@ def up(data: Path | None, limits: str, verbose: bool, **options: Any) -> None:
         raise click.ClickException(str(error).removeprefix(f"[Errno {error.errno}] ")) from None
 
 
-def _check(limits: str, options: dict[str, Any]) -> None:
+def _check(options: dict[str, Any]) -> None:
     account = options["account_id"]
     if not (len(account) == 12 and account.isascii() and account.isdigit()):
         raise click.BadParameter(f"{account!r} is not twelve digits", param_hint="--account-id")
-    if limits == Limits.STRICT.value:
-        raise click.BadParameter("rate quotas are not enforced yet; use aws or open", param_hint="--limits")
     if options["plain_policy"] is not None and options["plain_mqtt_port"] is None:
         raise click.BadParameter("needs --plain-mqtt-port", param_hint="--plain-policy")
 
@@ -123,7 +136,17 @@ def _run(settings: Settings) -> None:
     from fogbank.storage.committer import SWITCH_INTERVAL
 
     sys.setswitchinterval(SWITCH_INTERVAL)
+    raise_descriptor_limit()
     uvloop.run(_serve(settings))
+
+
+def raise_descriptor_limit() -> None:
+    """Take as many descriptors as the system lets us: each connection needs one, and 1024 are the usual beginning."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    except (OSError, ValueError):  # where "unlimited" is more than the system knows
+        pass
 
 
 async def _serve(settings: Settings) -> None:

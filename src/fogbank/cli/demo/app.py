@@ -38,7 +38,9 @@ class App:
         made = self.iot.create_keys_and_certificate(setAsActive=True)
         self.iot.create_policy(policyName=f"{name}-policy", policyDocument=json.dumps(policy))
         self.iot.attach_policy(policyName=f"{name}-policy", target=made["certificateArn"])
-        self.iot.attach_thing_principal(thingName=name, principal=made["certificateArn"])
+        arn = made["certificateArn"]
+        # for itself alone: so lifecycle events name the thing
+        self.iot.attach_thing_principal(thingName=name, principal=arn, thingPrincipalType="EXCLUSIVE_THING")
         certificate = self._certificates / f"{name}.cert.pem"
         key = self._certificates / f"{name}.private.key"
         certificate.write_text(made["certificatePem"])
