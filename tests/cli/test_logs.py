@@ -43,6 +43,7 @@ def test_an_exception_is_one_line() -> None:
 def test_the_log_is_its_owners_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     root = logging.Logger("root")
     monkeypatch.setattr(logging, "root", root)
+    monkeypatch.setattr(logging.getLogger("fogbank"), "setLevel", lambda _: None)  # which would outlive the test
     set_up_logging(tmp_path, verbose=False)
     root.warning("\ud800 \u00e4")
     for handler in root.handlers:

@@ -1,6 +1,7 @@
 import asyncio
 import logging
 import resource
+from collections.abc import Iterator
 
 import pytest
 
@@ -34,8 +35,10 @@ class Loop(asyncio.SelectorEventLoop):
 
 
 @pytest.fixture
-def loop() -> Loop:
-    return Loop()
+def loop() -> Iterator[Loop]:
+    loop = Loop()
+    yield loop
+    loop.close()
 
 
 @pytest.fixture
@@ -59,7 +62,6 @@ def test_who_stays_silent_is_ended(loop: Loop, book: HalfOpen, caplog: pytest.Lo
     book.enter(talking)  # the timer starts again
     loop.pass_time(half_open.PATIENCE)
     assert talking.aborted
-    loop.close()
 
 
 def test_who_enters_again_gets_its_time_anew(loop: Loop, book: HalfOpen) -> None:
@@ -72,12 +74,12 @@ def test_who_enters_again_gets_its_time_anew(loop: Loop, book: HalfOpen) -> None
     assert (one.aborted, other.aborted) == (False, True)
     loop.pass_time(half_open.PATIENCE)
     assert one.aborted
-    loop.close()
 
 
 def test_the_oldest_makes_room_and_the_log_says_so_once(
     loop: Loop, book: HalfOpen, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level(logging.WARNING, "fogbank")
     wires = [Wire() for _ in range(10)]
     for wire in wires:
         book.enter(wire)
@@ -88,7 +90,6 @@ def test_the_oldest_makes_room_and_the_log_says_so_once(
     book.enter(Wire())
     loop.pass_time(half_open.PATIENCE)
     assert len(caplog.records) == 1
-    loop.close()
 
 
 def test_the_end(loop: Loop, book: HalfOpen) -> None:
@@ -100,7 +101,6 @@ def test_the_end(loop: Loop, book: HalfOpen) -> None:
     assert all(wire.aborted for wire in wires)
     assert len(book) == 0
     loop.pass_time(2 * half_open.PATIENCE)
-    loop.close()
 
 
 def test_few_descriptors_mean_few_half_open_connections(monkeypatch: pytest.MonkeyPatch, loop: Loop) -> None:
@@ -111,4 +111,3 @@ def test_few_descriptors_mean_few_half_open_connections(monkeypatch: pytest.Monk
     ):
         monkeypatch.setattr(resource, "getrlimit", lambda _, soft=descriptors: (soft, soft))
         assert HalfOpen(loop)._most == most
-    loop.close()
