@@ -5,8 +5,10 @@ import pytest
 from tests.awswire.specimens import SERVICES, load
 
 from fogbank.awswire.patterns import compile_pattern
+from fogbank.awswire.routes import QUERY_SERVICES
 
-PATTERNS = sorted({shape.pattern for service in SERVICES for shape in load(service).shapes.values() if shape.pattern})
+SHAPES = [shape for service in (*SERVICES, *QUERY_SERVICES) for shape in load(service).shapes.values()]
+PATTERNS = sorted({shape.pattern for shape in SHAPES if shape.pattern})
 
 
 def test_python_can_express_every_pattern_of_the_models() -> None:
@@ -37,6 +39,9 @@ def test_no_pattern_takes_long_over_any_value(pattern: str) -> None:
         (r"[\p{Upper}\p{Digit}_]+", ["A_1"], ["a", "Ä"]),
         (r"^([\p{L}\p{Z}\p{N}_.:/=+\-@]*)$", ["", "täg 1:/=+-@", "日本\u2003x"], ["a#", "a\n", "%"]),
         (r"\p{Upper}\p{Lower}+", ["Ab"], ["ab"]),
+        (r"[\w+=,.@-]+", ["Bob_1+=,.@-"], ["Bób", "a b", ""]),
+        (r"\d{3}", ["123"], ["١٢٣"]),
+        (r"[^\s]+", ["a\u2003b"], ["a b"]),
     ],
 )
 def test_properties(pattern: str, yes: list[str], no: list[str]) -> None:

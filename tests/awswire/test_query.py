@@ -178,6 +178,21 @@ def test_bad_forms(fields: dict[str, str], error: type[Exception], what: str) ->
     assert what in str(caught.value)
 
 
+NAMES = st.lists(st.sampled_from(["Tags", "member", "entry", "1", "2", "Key", "UserName", "key", "", "x"]), max_size=8)
+
+
+@given(
+    st.sampled_from(OPERATIONS),
+    st.dictionaries(NAMES.map(".".join), st.text(st.characters(codec="utf-8"), max_size=8), max_size=12),
+)
+def test_any_form_is_read_or_refused(operation: tuple[str, str], fields: dict[str, str]) -> None:
+    service, name = operation
+    try:
+        assert isinstance(read(service, form(**{"Action": name, **fields})), dict)
+    except ServiceError as error:
+        assert error.status == 400  # noqa: PT017 (most are read)
+
+
 def test_a_form_of_too_many_fields_and_one_that_is_no_text() -> None:
     many = b"&".join(b"a=1" for _ in range(MAX_FIELDS + 1))
     with pytest.raises(MalformedQueryString, match="more than 2000 fields"):

@@ -255,6 +255,26 @@ def test_another_region_is_named() -> None:
         verify(signed(), region="eu-west-1")
 
 
+def test_iam_is_the_same_in_all_regions_and_signed_for_one_of_them() -> None:
+    """boto3 signs for its own region where it is given an endpoint, and for us-east-1 where it is not."""
+    for service, signed_for, serving, taken in (
+        ("iam", "us-east-1", "eu-west-1", True),
+        ("iam", "eu-west-1", "eu-west-1", True),
+        ("iam", "eu-west-2", "eu-west-1", False),
+        ("sts", "us-east-1", "eu-west-1", False),
+        ("sts", "eu-west-1", "eu-west-1", True),
+    ):
+        headers = sign(Request("GET", "/", "", {"host": "h"}), KEY, SECRET, region=signed_for, service=service, now=NOW)
+        claim = read_claim(Request("GET", "/", "", headers))
+        assert claim is not None
+        try:
+            Verifier(serving).check(claim, NOW)
+        except InvalidSignature:
+            assert not taken
+        else:
+            assert taken
+
+
 def test_a_body_other_than_the_declared_one() -> None:
     request = Request("POST", "/things/a", "", {"host": HOST, "x-amz-content-sha256": "0" * 64}, b"x")
     with pytest.raises(ContentSha256Mismatch):

@@ -4,6 +4,7 @@ import time
 from typing import Any
 from urllib.parse import urlsplit
 
+import msgspec
 import pytest
 from botocore.auth import SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
@@ -14,7 +15,7 @@ from fogbank.awswire.errors import IncompleteSignature, InvalidSignature, Unreco
 from fogbank.awswire.http import Request
 from fogbank.awswire.sigv4 import presign, sign
 from fogbank.identity.signed_requests import SignedRequests
-from fogbank.identity.signer import RootSigners
+from fogbank.identity.signer import RootSigners, Signer
 from fogbank.policy import PolicySet
 from fogbank.ports import Arrival, HttpHead, Peer
 from fogbank.settings import AccessKey
@@ -83,6 +84,18 @@ async def test_hosts_signed_with_and_without_the_port(
     signed: SignedRequests, clock: FakeClock, signed_host: str, sent: str
 ) -> None:
     assert (await signed.peer(ARRIVAL, head(presigned(clock, signed_host=signed_host), host=sent))).identity.active
+
+
+async def test_a_session_s_connection_ends_with_it(clock: FakeClock) -> None:
+    class Sessions(RootSigners):
+        async def find(self, key_id: str, token: str | None) -> Signer:
+            assert token == "a+b"
+            signer = await super().find(key_id, None)
+            return msgspec.structs.replace(signer, expires=clock.time() + 900)
+
+    signed = SignedRequests(ARNS, clock, Sessions({KEY.id: KEY}.get, ARNS))
+    peer = await signed.peer(ARRIVAL, head(presigned(clock) + "&X-Amz-Security-Token=a%2Bb"))
+    assert (peer.lifetime, peer.lifetime_reason) == (900, "WEBSOCKET_TTL_EXPIRATION")
 
 
 async def test_refusals(signed: SignedRequests, clock: FakeClock) -> None:

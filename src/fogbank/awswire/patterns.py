@@ -8,8 +8,8 @@ the choices over again and take exponential time.
 import re
 
 _PROPERTIES = {
-    "L": r"[^\W\d_]",
-    "N": r"\d",
+    "L": r"(?u:[^\W\d_])",
+    "N": r"(?u:\d)",
     "Z": "[ \u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]",
     "C": (
         "[\u0000-\u001f\u007f-\u009f\u00ad\u0600-\u0605\u061c\u06dd\u070f\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f"
@@ -37,7 +37,7 @@ def compile_pattern(pattern: str) -> re.Pattern[str] | None:
     """The pattern for `fullmatch`, as AWS applies it, or None where Python cannot express it."""
     try:
         translated = _PROPERTY.sub(_property, _CLASS.sub(_character_class, pattern))
-        return re.compile(translated)
+        return re.compile(translated, re.ASCII)  # as Java's \w, \d and \s are
     except (re.error, KeyError):
         return None
 

@@ -5,15 +5,17 @@ hold their calls against policies by themselves (`device_rights`), IAM's of user
 what they need is known only there (whether a message is retained, for one).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from fogbank.arns import Arns
 from fogbank.awswire.routes import DEVICE_SERVICES
+from fogbank.gateway.authentication import ARRIVAL
 from fogbank.gateway.call import Caller
 from fogbank.gateway.exchange import Exchange
 from fogbank.gateway.resources import Resources, roles_in
 from fogbank.identity.iam.iam import Iam
 from fogbank.identity.iam.rights import Rights
+from fogbank.policy.variables import Values
 
 FREE = frozenset({("sts", "GetCallerIdentity"), ("sts", "GetSessionToken")})
 """Operations that need no right (STS API reference)."""
@@ -32,6 +34,7 @@ class AccessControl:
     """Holds calls of the control plane against the policies of those who make them."""
 
     def __init__(self, iam: Iam, arns: Arns) -> None:
+        self._region = arns.region
         self._resources = Resources(arns, iam)
 
     async def authorise(self, exchange: Exchange) -> None:
@@ -43,10 +46,28 @@ class AccessControl:
             return
         rights = await _rights(caller)
         asked = await self._resources.asked(name, operation, exchange.params, caller.arn)
-        rights.check(asked.action, asked.resources, asked.context)
+        rights.check(asked.action, asked.resources, {**self._circumstances(exchange), **asked.context})
         to = _PASSED_BY_OPERATION.get(operation) or _PASSED_TO.get(name)
         if to is not None:
             rights.check(PASS_ROLE, dict.fromkeys(roles_in(exchange.params)), {"iam:PassedToService": to})
+
+    async def pass_roles(self, caller: Caller, roles: Iterable[str], service: str) -> None:
+        """Raise AccessDenied where the caller may not pass these roles to a service (`iot.amazonaws.com`).
+
+        For roles that no member of the request names: those in SQL.
+        """
+        if caller.device is not None:
+            (await _rights(caller)).check(PASS_ROLE, dict.fromkeys(roles), {"iam:PassedToService": service})
+
+    def _circumstances(self, exchange: Exchange) -> Values:
+        """Condition keys of how a request has come."""
+        by_tls = exchange.scope.get("state", {}).get(ARRIVAL) is not None
+        claim = exchange.claim
+        return {
+            "aws:SecureTransport": "true" if by_tls else "false",
+            "aws:RequestedRegion": self._region if claim is None else claim.region,
+            "aws:UserAgent": exchange.request.headers.get("user-agent", ""),
+        }
 
 
 async def _rights(caller: Caller) -> Rights:

@@ -45,7 +45,7 @@ class IamPoliciesApi:
         listed = [one for one in listed if one.path.startswith(prefix)]
         if params.get("OnlyAttached"):
             listed = [one for one in listed if (await self._policies.used(_reference(one)))[0]]
-        found = page(params, listed, by_name)
+        found = page(params, listed, lambda one: f"{by_name(one)} {one.id}")  # two may have one name
         return paged("Policies", found, [await self._answers.policy(one, whole=False) for one in found.items])
 
     @operation("iam", "DeletePolicy")

@@ -15,7 +15,7 @@ from fogbank.clock import Clock
 from fogbank.errors import FogbankError
 from fogbank.ports import Delete, Documents, Put
 from fogbank.settings import AccessKey
-from fogbank.storage.collection import Collection
+from fogbank.storage.collection import Collection, Indexes
 
 _ID = re.compile(r"\w{1,128}", re.ASCII)
 _SECRET = re.compile(r"[!-~]{1,128}", re.ASCII)
@@ -56,7 +56,7 @@ class AccessKeys:
     def __init__(self, documents: Documents, clock: Clock) -> None:
         self._documents = documents
         self._clock = clock
-        self._collection = Collection(documents, "access-key", AccessKeyRecord)
+        self._collection = Collection(documents, "access-key", AccessKeyRecord, indexes=_indexes)
         self._keys: dict[str, AccessKeyRecord] = {}
 
     async def ensure_first(self, given: AccessKey | None) -> AccessKey:
@@ -86,9 +86,10 @@ class AccessKeys:
 
     # --- the keys of users, which are written in one batch with their users -----------------------------------------
 
-    def of_user(self, user: str) -> list[AccessKeyRecord]:
-        """All keys of a user, the oldest first."""
-        return sorted((key for key in self._keys.values() if key.user == user), key=lambda key: (key.created, key.id))
+    async def of_user(self, user: str) -> list[AccessKeyRecord]:
+        """All keys of a user as they are stored, which those in memory follow; the oldest first."""
+        found = [stored.value for stored in await self._collection.find("user", user)]
+        return sorted(found, key=lambda key: (key.created, key.id))
 
     def putting(self, key: AccessKeyRecord) -> Put:
         """The change that writes a key; `know` follows once it is durable."""
@@ -112,6 +113,10 @@ class AccessKeys:
             changed.append(msgspec.structs.replace(before, status=Status.INACTIVE, first=False))
         await self._documents.commit(*(self._collection.putting(key.id, key) for key in changed))
         self._keys.update((key.id, key) for key in changed)
+
+
+def _indexes(key: AccessKeyRecord) -> Indexes:
+    return {} if key.user is None else {"user": (key.user,)}
 
 
 def _generate() -> AccessKey:

@@ -235,7 +235,7 @@ def _object(found: Any, where: str, keys: tuple[str, ...] = ()) -> dict[str, Any
         raise MalformedPolicy("must be a JSON object", where or "the document")
     for key in found if keys else ():
         if key not in keys:
-            raise MalformedPolicy(f"{key!r} is not an element of IoT policies here; known are {', '.join(keys)}", where)
+            raise MalformedPolicy(f"{key!r} is not an element of such policies; known are {', '.join(keys)}", where)
     return found
 
 

@@ -36,6 +36,11 @@ class TrustPolicy:
         """A text met before is not parsed again. Raises MalformedPolicy."""
         return _parsed(text)
 
+    @property
+    def references(self) -> list[str]:
+        """The condition keys and variables that it looks at."""
+        return [name for statement in self._document.statements for name in statement.references]
+
     def decide(self, asker: Asker, context: Values, action: str = ASSUME_ROLE) -> Trust:
         """Whether `asker` may assume the role; `context` has the condition keys of the request."""
         variables, folded = Variables(context), action.lower()

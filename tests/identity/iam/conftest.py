@@ -39,10 +39,10 @@ TRUST_IOT = trusting({"Service": "iot.amazonaws.com"})
 def make_iam(documents: MemoryDocuments, clock: FakeClock) -> MakeIam:
     """Makes IAMs on the same documents: the second is the first one after a restart."""
 
-    async def make(documents: Documents = documents) -> Iam:
+    async def make(documents: Documents = documents, *, check_roles: bool = False) -> Iam:
         keys = AccessKeys(documents, clock)
         await keys.ensure_first(KEY)
-        iam = Iam(documents, keys, ARNS, clock)
+        iam = Iam(documents, keys, ARNS, clock, check_roles=check_roles)
         await iam.load()
         return iam
 

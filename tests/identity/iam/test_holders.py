@@ -17,6 +17,8 @@ from fogbank.identity.iam.errors import (
     NoSuchEntity,
 )
 from fogbank.identity.iam.iam import Iam
+from fogbank.ports import Delete, Expect, Put, StorageError
+from fogbank.storage.memory import MemoryDocuments
 
 
 async def test_names_do_not_differ_by_case_alone_and_are_found_as_they_are(iam: Iam) -> None:
@@ -61,6 +63,8 @@ async def test_keys_are_two_at_most_and_outlive_a_restart(iam: Iam, make_iam: Ma
     kept = {key.id: key.status for key in await again.users.keys("bob")}
     assert kept == {first.id: Status.INACTIVE, second.id: Status.ACTIVE}
     assert second.secret not in repr(second)
+    assert again.users._keys.record(second.id) == second
+    assert again.users._keys.get(second.id) is None  # who asks for the root's keys gets no other
     await iam.users.make("eve")
     with pytest.raises(NoSuchEntity, match=f"The Access Key with id {second.id} cannot be found"):
         await iam.users.delete_key("eve", second.id)
@@ -143,21 +147,77 @@ async def test_a_boundary_is_held_as_attachments_are(iam: Iam) -> None:
         await iam.users.bound("bob", arn)
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(40))
 async def test_of_those_who_attach_and_those_who_delete_one_wins(seed: int, make_iam: MakeIam) -> None:
-    """Whatever comes first: no user holds a policy, and no key a user, that there is not."""
-    documents = SlowDocuments(Random(seed))
-    iam = await make_iam(documents)
+    """Whatever comes first: nobody holds a policy that there is not."""
+    iam = await make_iam(SlowDocuments(Random(seed)))
     await iam.users.make("bob")
     await iam.policies.create("p", document())
     arn = f"{LOCAL}:policy/p"
-    await asyncio.gather(
-        iam.users.attach("bob", arn),
-        iam.policies.delete(arn),
-        iam.users.create_key("bob"),
-        iam.users.delete("bob"),
-        return_exceptions=True,
-    )
-    user, policies = await iam.users.find("bob"), await iam.policies.all()
-    assert user is not None or not iam.users._keys.of_user("bob")
-    assert policies or user is None or not user.attached
+    await asyncio.gather(iam.users.attach("bob", arn), iam.policies.delete(arn), return_exceptions=True)
+    held = (await iam.users.get("bob")).attached
+    assert bool(held) is bool(await iam.policies.all())
+
+
+@pytest.mark.parametrize("seed", range(20))
+async def test_a_user_never_has_more_than_two_keys(seed: int, make_iam: MakeIam) -> None:
+    iam = await make_iam(SlowDocuments(Random(seed)))
+    await iam.users.make("bob")
+    await asyncio.gather(*(iam.users.create_key("bob") for _ in range(4)), return_exceptions=True)
+    assert len(await iam.users.keys("bob")) == 2
+
+
+@pytest.mark.parametrize("seed", range(40))
+async def test_of_those_who_make_a_key_and_those_who_delete_its_user_one_wins(seed: int, make_iam: MakeIam) -> None:
+    iam = await make_iam(SlowDocuments(Random(seed)))
+    await iam.users.make("bob")
+    await asyncio.gather(iam.users.create_key("bob"), iam.users.delete("bob"), return_exceptions=True)
+    assert (await iam.users.find("bob") is None) is not bool(await iam.users._keys.of_user("bob"))
+
+
+async def test_no_change_is_lost_however_many_come_at_once(make_iam: MakeIam) -> None:
+    iam = await make_iam(SlowDocuments(Random(1)))
+    await iam.users.make("bob")
+    changes = [iam.users.tag("bob", {str(number): ""}) for number in range(20)]
+    changes += [iam.users.put_inline("bob", str(number), document()) for number in range(8)]
+    await asyncio.gather(*changes)
+    bob = await iam.users.get("bob")
+    assert (len(bob.tags), len(bob.inline)) == (20, 8)
+
+
+@pytest.mark.parametrize("turns", range(12))
+async def test_a_caller_who_goes_away_leaves_no_key_alive_that_is_gone_on_disk(turns: int, make_iam: MakeIam) -> None:
+    documents = SlowDocuments(Random(2))
+    iam = await make_iam(documents)
+    await iam.users.make("bob")
+    key = await iam.users.create_key("bob")
+    going = asyncio.create_task(iam.users.delete_key("bob", key.id))
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    going.cancel()
+    await asyncio.gather(going, return_exceptions=True)
+    await iam.close()
+    assert (iam.users._keys.record(key.id) is None) is (await iam.users._keys.of_user("bob") == [])
+
+
+async def test_a_key_is_not_trusted_where_nobody_knows_whether_it_is_still_there(make_iam: MakeIam) -> None:
+    class Failing(MemoryDocuments):
+        broken = False
+
+        async def commit(self, *changes: Put | Delete | Expect) -> list[int]:
+            versions = await super().commit(*changes)
+            if self.broken:
+                raise StorageError("the disk is full, or not")
+            return versions
+
+    documents = Failing()
+    iam = await make_iam(documents)
+    await iam.users.make("bob")
+    key = await iam.users.create_key("bob")
+    documents.broken = True
+    with pytest.raises(StorageError):
+        await iam.users.update_key("bob", key.id, Status.INACTIVE)
+    assert iam.users._keys.record(key.id) is None
+    documents.broken = False
+    await iam.users.update_key("bob", key.id, Status.ACTIVE)
+    assert iam.users._keys.record(key.id) is not None

@@ -1,13 +1,15 @@
 """What roles may do when a rule acts in their name."""
 
+import asyncio
 from typing import Any
 
 import pytest
-from tests.identity.iam.conftest import LOCAL, TRUST_ACCOUNT, TRUST_IOT, document, statement, trusting
+from tests.identity.iam.conftest import LOCAL, TRUST_ACCOUNT, TRUST_IOT, MakeIam, document, statement, trusting
 
 from fogbank.errors import Forbidden
 from fogbank.identity.iam.iam import Iam
-from fogbank.ports import RoleRights
+from fogbank.ports import Record, RoleRights
+from fogbank.storage.memory import MemoryDocuments
 from fogbank.testing.clock import FakeClock
 
 ROLE = f"{LOCAL}:role/r"
@@ -24,8 +26,20 @@ async def why_not(iam: Iam, **more: Any) -> str:
     return ""
 
 
-async def test_the_role_must_be_there_trust_iot_and_allow_the_action(iam: Iam) -> None:
+async def test_while_there_is_nobody_but_the_root_roles_are_taken_for_good(iam: Iam) -> None:
+    """They stand in templates that were written for AWS; the first role or user ends that, and at once."""
+    assert await why_not(iam) == ""
+    await iam.users.make("ann")
+    assert "there is no such role" in await why_not(iam)
+    await iam.users.delete("ann")
+    assert await why_not(iam) == ""
+    await iam.roles.make("another", TRUST_IOT)
+    assert "there is no such role" in await why_not(iam)
+
+
+async def test_the_role_must_be_there_trust_iot_and_allow_the_action(make_iam: MakeIam) -> None:
     """Each change holds at once, however often was asked before."""
+    iam = await make_iam(check_roles=True)
     assert await why_not(iam) == (
         f"Unable to assume role {ROLE}: there is no such role in this account; create it with iam:CreateRole"
     )
@@ -73,6 +87,35 @@ async def test_a_role_of_another_account_or_path_is_none_of_ours(iam: Iam) -> No
     for arn in (ROLE, "arn:aws:iam::210987654321:role/x/r"):
         with pytest.raises(Forbidden, match="no such role"):
             await iam.role_rights.check(arn, "sqs:SendMessage", QUEUE)
+
+
+async def test_what_was_read_before_a_change_is_not_remembered_after_it(make_iam: MakeIam) -> None:
+    class Late(MemoryDocuments):
+        """Holds one reader back between what it has read and what it makes of it."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.go_on: asyncio.Event | None = None
+
+        async def get(self, kind: str, key: str) -> Record | None:
+            found = await super().get(kind, key)
+            if (wait := self.go_on) is not None and kind == "iam-role":
+                await wait.wait()
+            return found
+
+    documents = Late()
+    iam = await make_iam(documents)
+    await iam.roles.make("r", TRUST_IOT)
+    await iam.roles.put_inline("r", "p", document(statement(action="sqs:*")))
+    go_on = documents.go_on = asyncio.Event()
+    late = asyncio.create_task(why_not(iam))
+    await asyncio.sleep(0)
+    documents.go_on = None
+    await iam.roles.delete_inline("r", "p")
+    assert await why_not(iam) != ""
+    go_on.set()
+    await late
+    assert await why_not(iam) != ""
 
 
 async def test_what_is_remembered_is_bounded(iam: Iam) -> None:

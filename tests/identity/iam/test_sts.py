@@ -89,8 +89,10 @@ async def test_a_token_that_was_touched_is_none(iam: Iam) -> None:
 
 async def test_it_ends_with_its_time_and_with_its_role(iam: Iam, clock: FakeClock) -> None:
     await iam.roles.make("r", TRUST_ACCOUNT)
+    await iam.roles.put_inline("r", "p", document())
     opened = await iam.sts.assume_role(None, None, msgspec.structs.replace(WISH, duration=900))
     signer = await signer_of(iam, opened)
+    assert (await signer.principals.grant(signer.identity, None)).policies
     await clock.advance(899)
     assert (await signer.principals.recheck(signer.identity)).active
     await clock.advance(1)
@@ -102,8 +104,10 @@ async def test_it_ends_with_its_time_and_with_its_role(iam: Iam, clock: FakeCloc
 
     opened = await iam.sts.assume_role(None, None, WISH)
     signer = await signer_of(iam, opened)
+    await iam.roles.delete_inline("r", "p")
     await iam.roles.delete("r")
-    await iam.roles.make("r", TRUST_ACCOUNT)  # another of the same name is another
+    await iam.roles.make("r", TRUST_ACCOUNT)
+    await iam.roles.put_inline("r", "p", document())  # another of the same name is another
     with pytest.raises(UnrecognizedClient):
         await signer_of(iam, opened)
     assert not (await signer.principals.recheck(signer.identity)).active
@@ -154,6 +158,17 @@ async def test_the_role_s_trust_and_the_caller_s_policies(
         await iam.sts.assume_role(signer.identity, signer.principals, WISH)
     expected = f"User: {LOCAL}:user/bob is not authorized to perform: sts:AssumeRole on resource: {ROLE}"
     assert str(refused.value) == expected
+
+
+async def test_a_boundary_binds_even_those_whom_the_role_names(iam: Iam) -> None:
+    await iam.roles.make("r", trusting({"AWS": f"{LOCAL}:user/bob"}))
+    await iam.policies.create("b", document(statement(action="iot:*")))
+    signer = await user(iam)
+    await iam.users.bound("bob", f"{LOCAL}:policy/b")
+    with pytest.raises(AccessDenied):
+        await iam.sts.assume_role(signer.identity, signer.principals, WISH)
+    await iam.policies.create_version(f"{LOCAL}:policy/b", document(statement(action="sts:*")), default=True)
+    assert await iam.sts.assume_role(signer.identity, signer.principals, WISH)
 
 
 async def test_a_role_that_there_is_not_looks_like_one_that_does_not_trust(iam: Iam) -> None:

@@ -37,13 +37,16 @@ class Changes:
         *writes: Put | Delete | Expect,
         touched: Callable[[], Awaitable[Touched]] | Touched = frozenset(),
         then: Callable[[], None] | None = None,
+        unsure: Callable[[], None] | None = None,
     ) -> None:
         """Write all or none, do `then`, tell of the users and roles that are `touched`. Raises StaleVersion.
+
+        `unsure` is done where the storage fails, and nobody knows whether it has written.
 
         Runs to its end even where the caller is cancelled meanwhile (a client that hangs up): a key that is deleted on
         disk must not go on living in memory.
         """
-        stale = await asyncio.shield(self._tasks.start(self._commit(writes, touched, then), "commit"))
+        stale = await asyncio.shield(self._tasks.start(self._commit(writes, touched, then, unsure), "commit"))
         if stale is not None:
             raise stale
 
@@ -56,11 +59,16 @@ class Changes:
         writes: tuple[Put | Delete | Expect, ...],
         touched: Callable[[], Awaitable[Touched]] | Touched,
         then: Callable[[], None] | None,
+        unsure: Callable[[], None] | None,
     ) -> StaleVersion | None:
         try:
             await self._documents.commit(*writes)
         except StaleVersion as stale:
             return stale
+        except BaseException:
+            if unsure is not None:
+                unsure()
+            raise
         finally:
             self.count += 1
         if then is not None:

@@ -93,7 +93,7 @@ class HolderStore(Generic[H]):
 
         async def attempt() -> None:
             stored = await self.stored(name)
-            self._check_removable(stored.value)
+            await self._check_removable(stored.value)
             deletion = self._collection.deleting(stored.key, expect=stored.version)
             await self._changes.commit(deletion, touched=frozenset((stored.value.id,)))
 
@@ -202,7 +202,7 @@ class HolderStore(Generic[H]):
 
         await settle(attempt)
 
-    def _check_removable(self, holder: H) -> None:
+    async def _check_removable(self, holder: H) -> None:
         """Raises DeleteConflict."""
         if holder.attached:
             raise DeleteConflict("Cannot delete entity, must detach all policies first.")

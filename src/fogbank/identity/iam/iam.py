@@ -20,7 +20,10 @@ class Iam:
     """`users`, `roles`, `policies` and `sts` are for the API, `signers` for whoever takes signed requests, and
     `role_rights` for those who act in the name of roles."""
 
-    def __init__(self, documents: Documents, keys: AccessKeys, arns: Arns, clock: Clock) -> None:
+    def __init__(
+        self, documents: Documents, keys: AccessKeys, arns: Arns, clock: Clock, *, check_roles: bool = False
+    ) -> None:
+        """`check_roles`: what rules do in the name of roles is checked even while there is no role and no user."""
         records = Records(documents)
         self._changes = changes = Changes(documents)
         self._seal = seal = Seal(records)
@@ -30,7 +33,7 @@ class Iam:
         self._household = household = Household(users, roles, policies, keys, changes, arns, clock)
         self.signers = IamSigners(household, keys, seal, arns, clock)
         self.sts = Sts(roles, policies, keys, seal, arns, clock)
-        self.role_rights = RoleRights(roles, changes, arns, clock)
+        self.role_rights = RoleRights(roles, users, changes, arns, clock, strict=check_roles)
 
     async def load(self) -> None:
         """What must be known before the first request; after `AccessKeys.ensure_first`."""

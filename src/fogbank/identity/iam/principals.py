@@ -123,8 +123,7 @@ class IamPrincipals:
     async def _why_not(self) -> str:
         by, household = self._by, self._household
         if isinstance(by, AccessKeyRecord):
-            found = household.keys.record(by.id)
-            if found is None or found.user != by.user:
+            if household.keys.record(by.id) is None:
                 return f"access key {by.id} is no longer active"
         elif household.clock.time() >= by.expires:
             return "the session has expired"

@@ -1,5 +1,6 @@
 """Whether a user or session may do something to some resources, in AWS's words where it may not."""
 
+import logging
 from collections.abc import Iterable
 
 from fogbank.identity.iam.errors import AccessDenied
@@ -8,6 +9,8 @@ from fogbank.identity.iam.principals import SESSION_POLICY
 from fogbank.policy import Decision, PolicySet, connection_variables
 from fogbank.policy.variables import Values
 from fogbank.ports import Grant, Identity, PolicyDocument, PrincipalStore
+
+log = logging.getLogger(__name__)
 
 IDENTITY = "identity-based policy"
 _KINDS = (None, SESSION_POLICY, BOUNDARY)
@@ -47,9 +50,13 @@ class Rights:
         return None
 
     def check(self, action: str, resources: Iterable[str], context: Values | None = None) -> None:
-        """Raise AccessDenied for the first resource on which the action is not allowed."""
+        """Raise AccessDenied for the first resource on which the action is not allowed. The log tells which statement
+        it was, or which was missing, which is nobody else's business."""
         for resource in resources:
             if why := self.why_not(action, resource, context):
+                decisions = [bound.decide(action, resource, context) for bound in self._bound.values()]
+                reasons = "; ".join(one.reason for one in decisions if not one.allowed)
+                log.info("%s may not do %s: %s", self._identity.arn, action, reasons)
                 raise denied(self._identity, action, resource, why)
 
 

@@ -43,7 +43,7 @@ class Users(HolderStore[User]):
 
         async def attempt() -> AccessKeyRecord:
             stored = await self.stored(name)
-            if len(self._keys.of_user(name)) >= MAX_KEYS:
+            if len(await self._keys.of_user(name)) >= MAX_KEYS:
                 raise LimitExceeded(f"Cannot exceed quota for AccessKeysPerUser: {MAX_KEYS}")
             key = AccessKeyRecord(
                 ids.new_key_id(ids.ACCESS_KEY), ids.new_secret(), Status.ACTIVE, self._clock.time(), user=name
@@ -58,18 +58,19 @@ class Users(HolderStore[User]):
     async def keys(self, name: str) -> list[AccessKeyRecord]:
         """Raises NoSuchEntity."""
         await self.stored(name)
-        return self._keys.of_user(name)
+        return await self._keys.of_user(name)
 
     async def update_key(self, name: str, key_id: str, status: Status) -> None:
         """Raises NoSuchEntity."""
 
         async def attempt() -> None:
-            stored, key = await self.stored(name), self._key(name, key_id)
+            stored, key = await self.stored(name), await self._key(name, key_id)
             changed = msgspec.structs.replace(key, status=status)
             await self._changes.commit(
                 self._keys.putting(changed),
                 held(self._collection, stored),
                 then=lambda: self._keys.know(changed),
+                unsure=lambda: self._keys.forget(key),
                 touched=frozenset((stored.value.id,)),
             )
 
@@ -79,24 +80,25 @@ class Users(HolderStore[User]):
         """Raises NoSuchEntity."""
 
         async def attempt() -> None:
-            stored, key = await self.stored(name), self._key(name, key_id)
+            stored, key = await self.stored(name), await self._key(name, key_id)
             await self._changes.commit(
                 self._keys.deleting(key),
                 held(self._collection, stored),
                 then=lambda: self._keys.forget(key),
+                unsure=lambda: self._keys.forget(key),
                 touched=frozenset((stored.value.id,)),
             )
 
         await settle(attempt)
 
-    def _check_removable(self, holder: User) -> None:
+    async def _check_removable(self, holder: User) -> None:
         """A key that somebody makes meanwhile holds on to the user, so that one of the two finds it changed."""
-        if self._keys.of_user(holder.name):
+        if await self._keys.of_user(holder.name):
             raise DeleteConflict("Cannot delete entity, must delete access keys first.")
-        super()._check_removable(holder)
+        await super()._check_removable(holder)
 
-    def _key(self, name: str, key_id: str) -> AccessKeyRecord:
-        for key in self._keys.of_user(name):
+    async def _key(self, name: str, key_id: str) -> AccessKeyRecord:
+        for key in await self._keys.of_user(name):
             if key.id == key_id:
                 return key
         raise NoSuchEntity(f"The Access Key with id {key_id} cannot be found.")
