@@ -27,9 +27,12 @@ MODULES = (
     "broker.runs",
     "broker.session",
     "broker.throttling",
+    "transport.channel",
+    "transport.readiness",
+    "transport.tls_link",
 )
 """What is compiled."""
-SOURCES = ("*.py", "broker/*.py", "mqtt/*.py", "policy/*.py")
+SOURCES = ("*.py", "broker/*.py", "mqtt/*.py", "policy/*.py", "transport/*.py")
 """All of Fogbank that they import: compiled code relies on the types of it."""
 LIBRARY = "fogbank__mypyc"
 """Holds the code of all modules; each of them is a file that asks it to be initialised."""

@@ -1,7 +1,7 @@
 """A broker in memory, and devices to drive it with."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 
 import pytest
 
@@ -57,8 +57,10 @@ async def make_broker(clock: FakeClock, limits: Limits = Limits.AWS) -> Broker:
 
 
 @pytest.fixture
-async def broker(fake_clock: FakeClock) -> Broker:
-    return await make_broker(fake_clock)
+async def broker(fake_clock: FakeClock) -> AsyncIterator[Broker]:
+    broker = await make_broker(fake_clock)
+    yield broker
+    await broker.journal.settled()  # or a commit might begin as the event loop ends
 
 
 @pytest.fixture

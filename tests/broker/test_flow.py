@@ -27,12 +27,23 @@ async def pair(device: MakeDevice, qos: int) -> tuple[Device, Device]:
 async def test_everything_of_a_tick_is_written_at_once(device: MakeDevice, monkeypatch: pytest.MonkeyPatch) -> None:
     sender, receiver = await pair(device, 0)
     writes: list[bytes | bytearray] = []
-    monkeypatch.setattr(receiver.link, "write", writes.append)
+    monkeypatch.setattr(receiver.connection.line, "_send", writes.append)
     for number in range(10):
         sender.send(Publish("a", b"%d" % number))
     await sender.take()
     assert len(writes) == 1
     assert writes[0].count(b"\x00\x01a") == 10
+
+
+async def test_nothing_follows_the_last_words(device: MakeDevice) -> None:
+    _, receiver = await pair(device, 0)
+    line = receiver.connection.line
+    line.write(b"the end")
+    line.close()
+    receiver.link.closed = False  # or it would take nothing itself
+    line.write(b"too late")
+    line.flush()
+    assert receiver.link.written.endswith(b"the end")
 
 
 async def test_a_blocked_receiver_holds_its_senders_back_and_lets_them_go(device: MakeDevice) -> None:

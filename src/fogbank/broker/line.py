@@ -43,6 +43,7 @@ class Line:
         "_link",
         "_out",
         "_reported",
+        "_send",
         "_written",
         "choked",
         "full",
@@ -52,6 +53,7 @@ class Line:
     def __init__(self, link: Link, flow: Flow) -> None:
         self._link = link
         self._flow = flow
+        self._send: Callable[[bytes | bytearray], object] = link.write  # looked up once
         self._out: list[bytes | bytearray] = []
         self._written = 0
         self._reported = 0
@@ -88,7 +90,7 @@ class Line:
             data = out[0] if len(out) == 1 else b"".join(out)
             out.clear()
             self._written += len(data)
-            self._link.write(data)
+            self._send(data)
             if self.full and not self.choked and self._link.get_write_buffer_size() > MAX_BACKLOG:
                 self.choked = True
                 self.hold()  # or a peer that sends on and never reads the answers would fill the memory with them
@@ -161,7 +163,12 @@ class Line:
     def close(self) -> None:
         """Write what is left and close."""
         self.flush()
+        self._send = _drop
         self._closed = True
         self._flow.release(self)
         self._link.close()
         self._flow.later(CLOSE_TIMEOUT, self._link.abort)
+
+
+def _drop(data: bytes | bytearray) -> None:
+    """Nothing follows the last words."""

@@ -44,25 +44,39 @@ class Row(msgspec.Struct, gc=False):
     """Messages that have not arrived yet."""
 
 
-class Run(msgspec.Struct, gc=False):
+class Run:
     """`count` whole PUBLISH packets of `size` bytes each. Never changed once made, but for what it remembers."""
 
-    frames: bytes | bytearray
-    size: int
-    offset: int
-    """Where in each packet the topic ends: there the packet identifier is, at QoS 1 and 2."""
-    start: int
-    """Where in each packet the payload begins."""
-    count: int
-    version: int = _V3
-    row: Row | None = None
-    """Where the messages are kept on disk; None where they are not."""
-    properties: bytes = b""
-    """What MQTT 5 receivers are passed on, encoded, without length."""
-    expires_at: float | None = None
-    """Seconds since the epoch after which nobody gets it any more."""
-    other: "Run | None" = None
-    """The same for the other version of MQTT, once it has been asked for."""
+    __slots__ = ("count", "expires_at", "frames", "offset", "other", "properties", "row", "size", "start", "version")
+
+    def __init__(
+        self,
+        frames: bytes | bytearray,
+        size: int,
+        offset: int,
+        start: int,
+        count: int,
+        version: int = _V3,
+        row: Row | None = None,
+        properties: bytes = b"",
+        expires_at: float | None = None,
+    ) -> None:
+        self.frames = frames
+        self.size = size
+        self.offset = offset
+        """Where in each packet the topic ends: there the packet identifier is, at QoS 1 and 2."""
+        self.start = start
+        """Where in each packet the payload begins."""
+        self.count = count
+        self.version = version
+        self.row = row
+        """Where the messages are kept on disk; None where they are not."""
+        self.properties = properties
+        """What MQTT 5 receivers are passed on, encoded, without length."""
+        self.expires_at = expires_at
+        """Seconds since the epoch after which nobody gets it any more."""
+        self.other: Run | None = None
+        """The same for the other version of MQTT, once it has been asked for."""
 
     @classmethod
     def of(cls, message: Message, *, qos: int | None = None, retain: bool = False) -> Self:
@@ -140,16 +154,12 @@ class Run(msgspec.Struct, gc=False):
             yield self._part(place, place + 1)
 
     def _part(self, begin: int, end: int) -> "Run":
+        return self._with(self.frames[begin * self.size : end * self.size], end - begin, self.row)
+
+    def _with(self, frames: bytes | bytearray, count: int, row: Row | None) -> "Run":
+        """Other packets of the same shape."""
         return Run(
-            self.frames[begin * self.size : end * self.size],
-            self.size,
-            self.offset,
-            self.start,
-            end - begin,
-            self.version,
-            self.row,
-            self.properties,
-            self.expires_at,
+            frames, self.size, self.offset, self.start, count, self.version, row, self.properties, self.expires_at
         )
 
     # --- forms ---
@@ -173,7 +183,7 @@ class Run(msgspec.Struct, gc=False):
         if first == self.frames[0]:
             return self
         if qos and self.qos and self.count == 1:
-            return msgspec.structs.replace(self, frames=bytes((first,)) + self.frames[1:], other=None)
+            return self._with(bytes((first,)) + self.frames[1:], 1, self.row)
         return self._built(first, self.topic, self.version, self.properties, self.payloads(), self)
 
     def without_identifiers(self) -> "Run":
@@ -200,17 +210,7 @@ class Run(msgspec.Struct, gc=False):
 
     def kept_in(self, row: Row | None) -> "Run":
         """The same messages, kept on disk."""
-        return Run(
-            self.frames,
-            self.size,
-            self.offset,
-            self.start,
-            self.count,
-            self.version,
-            row,
-            self.properties,
-            self.expires_at,
-        )
+        return self._with(self.frames, self.count, row)
 
     def numbered(self, first: int) -> "Run":
         """The packets with the identifiers `first`, `first + 1`, ..., which must not pass `MAX_ID`."""
@@ -222,23 +222,13 @@ class Run(msgspec.Struct, gc=False):
             end = first + self.count
             frames[offset :: self.size] = _HIGH[first:end]
             frames[offset + 1 :: self.size] = _LOW[first:end]
-        return Run(
-            frames,
-            self.size,
-            offset,
-            self.start,
-            self.count,
-            self.version,
-            self.row,
-            self.properties,
-            self.expires_at,
-        )
+        return self._with(frames, self.count, self.row)
 
     def repeated(self) -> "Run":
         """The packets marked as sent before. [MQTT-3.3.1-1]"""
         frames = bytearray(self.frames)
         frames[:: self.size] = bytes((frames[0] | DUP,)) * self.count
-        return msgspec.structs.replace(self, frames=frames, other=None)
+        return self._with(frames, self.count, self.row)
 
     def acknowledgements(self) -> bytes:
         """The PUBACKs for the packets as they are numbered."""

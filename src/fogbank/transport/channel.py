@@ -8,21 +8,21 @@ that is untyped, and all that could be used after it was freed, is in this file.
 
 import os
 import socket
-from typing import Any
+from typing import Any, Final
 
 from cryptography.hazmat.bindings.openssl.binding import Binding
 from OpenSSL import SSL
 from OpenSSL.crypto import FILETYPE_ASN1, dump_certificate
 
-RECORD = 16_384
+RECORD: Final = 16_384
 """Bytes of plain text that a TLS record holds at most (RFC 8446, 5.1)."""
 
-_ffi: Any = Binding.ffi
-_lib: Any = Binding.lib
-_clear_errors = _lib.ERR_clear_error
-_read = _lib.SSL_read
-_write = _lib.SSL_write
-_get_error = _lib.SSL_get_error
+_ffi: Final[Any] = Binding.ffi
+_lib: Final[Any] = Binding.lib
+_clear_errors: Final[Any] = _lib.ERR_clear_error
+_read: Final[Any] = _lib.SSL_read
+_write: Final[Any] = _lib.SSL_write
+_get_error: Final[Any] = _lib.SSL_get_error
 
 MODE: int = (
     _lib.SSL_MODE_RELEASE_BUFFERS | _lib.SSL_MODE_ENABLE_PARTIAL_WRITE | _lib.SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER
@@ -31,12 +31,12 @@ MODE: int = (
 
 _SYSTEM = 1 << 31
 """Marks what is queued as a number of the operating system's (ERR_SYSTEM_FLAG)."""
-_WANT_READ: int = _lib.SSL_ERROR_WANT_READ
-_WANT_WRITE: int = _lib.SSL_ERROR_WANT_WRITE
+_WANT_READ: Final[int] = _lib.SSL_ERROR_WANT_READ
+_WANT_WRITE: Final[int] = _lib.SSL_ERROR_WANT_WRITE
 
-_BUFFER = _ffi.new("char[]", RECORD)
+_BUFFER: Final[Any] = _ffi.new("char[]", RECORD)
 """One for all channels: what is in it is copied out before anything else happens."""
-_PLAIN = _ffi.buffer(_BUFFER)
+_PLAIN: Final[Any] = _ffi.buffer(_BUFFER)
 
 
 class Blocked(Exception):

@@ -21,13 +21,12 @@ from uvicorn.server import ServerState
 from fogbank.ports import Arrival, HttpHead
 from fogbank.transport.corked import Corked
 from fogbank.transport.lingering import Lingering
+from fogbank.transport.tls_link import ARRIVAL
 
 log = logging.getLogger(__name__)
 
 AsgiApp = Callable[[Any, Any, Any], Awaitable[None]]
 
-ARRIVAL = "fogbank.arrival"
-"""The transport's extra info, and the key of the scope's state, that hold an Arrival."""
 IDENTITY = "fogbank.identity"
 """The key of the scope's state that holds the Identity of a client certificate."""
 KEPT = "fogbank.kept"

@@ -20,13 +20,13 @@ from fogbank.ports import Arrival, FrontDesk, HttpHead, Peer, PrincipalStore
 from fogbank.tasks import Tasks
 from fogbank.transport.acceptor import BACKLOG, accept_sockets
 from fogbank.transport.half_open import HalfOpen
-from fogbank.transport.http import ARRIVAL, Door
+from fogbank.transport.http import Door
 from fogbank.transport.lingering import Lingering
 from fogbank.transport.mqtt_link import MqttLink
 from fogbank.transport.peer import PlainPrincipals
 from fogbank.transport.readiness import Readiness
 from fogbank.transport.tls import ALPN_HTTP, ALPN_MQTT
-from fogbank.transport.tls_link import TlsLink, TlsPort
+from fogbank.transport.tls_link import ARRIVAL, TlsLink, TlsPort
 from fogbank.transport.upgrade import Upgrade
 
 log = logging.getLogger(__name__)

@@ -50,7 +50,6 @@ class MqttLink(asyncio.Protocol):
     def close(self) -> None:
         """The client is to read what was written last, though it may be sending still."""
         self._is_parted = True
-        self.write = _drop
         self._half_open.leave(self._transport)
         self._lingering.part(self._transport)
 
@@ -73,7 +72,3 @@ class MqttLink(asyncio.Protocol):
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
         return self._transport.get_extra_info(name, default)
-
-
-def _drop(data: bytes | bytearray) -> None:
-    """Nothing follows the last words."""

@@ -12,18 +12,19 @@ import asyncio
 import enum
 import socket
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from OpenSSL import SSL
 
 from fogbank.ports import Arrival
 from fogbank.transport.channel import Blocked, Channel, Ended, TlsError, WantsToRead, WantsToWrite
-from fogbank.transport.http import ARRIVAL
 from fogbank.transport.readiness import READABLE, WRITABLE, Readiness
 
-TURN = 128 * 1024
+ARRIVAL = "fogbank.arrival"
+"""The extra info, and the key of an ASGI scope's state, that hold an Arrival."""
+TURN: Final = 128 * 1024
 """Bytes read in one turn; after that others get theirs."""
-PLENTY = 4096
+PLENTY: Final = 4096
 """Bytes of a record after which another is likely to have come with it."""
 HIGH_WATER = 64 * 1024
 LOW_WATER = 16 * 1024
