@@ -60,9 +60,9 @@ def possible(plan: Plan) -> tuple[Plan, list[str]]:
     if not has_openssl() and any(scenario.tls for scenario in scenarios):
         scenarios = [scenario for scenario in scenarios if not scenario.tls]
         lacking.append("no traffic over TLS, for OpenSSL's headers are not installed (Debian: libssl-dev)")
-    if "rules-sqs" in plan.trials and OURS in contestants and not ministack.INSTALLED.exists():
+    if "rules-sqs" in plan.trials and OURS in contestants and not ministack.installed():
         progress("installing ministack, a peer for the rules engine")
-        if (why := ministack.missing()) is not None:
+        if (why := ministack.install()) is not None:
             lacking.append(f"no peer for the rules engine: {why}")
     return msgspec.structs.replace(plan, contestants=contestants, scenarios=scenarios), lacking
 
@@ -137,6 +137,8 @@ def carry_out(plan: Plan) -> Report:
             place = directory / f"trial-{trial}"
             place.mkdir()
             figures += _try(trial, generator, place, plan)
+    if any(ministack.NAME in figure.values for figure in figures):
+        versions[ministack.NAME] = ministack.version()
     return Report(
         machine=machine(),
         cores=plan.cores,

@@ -123,9 +123,10 @@ def _notes(report: Report) -> Iterator[str]:
         yield f"skipped: {line}"
     for failure in dict.fromkeys(_failures(report)):
         yield f"FAILED {failure}"
+    if report.brokers:
+        yield "brokers: " + ", ".join(f"{name} {version}" for name, version in report.brokers.items())
     if not report.results:
         return
-    yield "brokers: " + ", ".join(f"{name} {version}" for name, version in report.brokers.items())
     cores = report.cores
     if cores.shared:
         yield "only one core: broker and generator take its time from each other, the CPU figures are the ones to read"

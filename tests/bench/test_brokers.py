@@ -42,6 +42,14 @@ def test_fogbank_is_what_its_ready_file_says_and_is_gone_afterwards(tmp_path: Pa
         os.kill(broker.plain.pid, 0)
 
 
+def test_a_broker_gets_the_variables_of_its_setup(tmp_path: Path) -> None:
+    command = [str(_script(tmp_path / "up", f'echo "$BENCH_COLOUR $HOME" > {tmp_path}/variables\n{READY}'))]
+    with fogbank(tmp_path / "data", None, Setup(environment={"BENCH_COLOUR": "green"}), command) as broker:
+        assert (tmp_path / "variables").read_text() == f"green {os.environ.get('HOME', '')}\n"
+        assert broker.api is not None
+        assert broker.api.url == "http://127.0.0.1:1"
+
+
 def test_a_wrapped_broker_is_ended_before_its_wrapper(tmp_path: Path) -> None:
     """As a profiler is: it must live to write down what it found."""
     inner = _script(tmp_path / "up", READY)

@@ -241,7 +241,8 @@ def test_arguments_are_the_generators_options() -> None:
     options = " ".join(arguments(FLOOD))
     assert options == (
         "--mode traffic --count 0 --rate 0 "
-        "--topology pairs --publishers 2 --subscribers 2 --qos 0 --window 0 --payload 64"
+        "--topology pairs --publishers 2 --subscribers 2 --qos 0 --window 0 --payload 64 --form bytes "
+        "--topic bench --arrives bench"
     )
 
 
