@@ -18,6 +18,7 @@ from pathlib import Path
 log = logging.getLogger(__name__)
 
 MODULES = (
+    "broker.answering",
     "broker.connection",
     "broker.flow",
     "broker.inflight",

@@ -1,28 +1,21 @@
 """One MQTT connection: bytes in, packets handled, bytes out.
 
 The connection knows nothing of sockets: it is given a `Link` to write to, and chunks of bytes as they arrive. What is
-frequent happens in `ingest`, CONNECT in `greeting`, what clients publish in `publishing`, what they subscribe to in
-`subscribing`.
+frequent happens in `ingest`, CONNECT in `greeting`, all other packets in `handling`; answers go out by `answering`.
 
     WAITING --CONNECT--> ACCEPTING --admitted--> CONNECTED --end()--> CLOSED
        any state ------------------------------- end() -----------> CLOSED
 
 While ACCEPTING the broker looks up rights and sessions, which takes awaits; what the client sends meanwhile is kept.
-
-Acknowledgements go out in the order of what they acknowledge. One that rests on what is not on disk yet is *owed*, and
-those after it wait behind it.
 """
 
 import enum
 import logging
 from collections import deque
 from collections.abc import Callable
-from functools import partial
-from typing import Any, Final, Protocol, TypeAlias
+from typing import Any, Final, Protocol
 
-import msgspec
-
-from fogbank.broker import publishing, subscribing
+from fogbank.broker import answering
 from fogbank.broker.aliases import ClientAliases
 from fogbank.broker.authorizer import Authorizer
 from fogbank.broker.flow import Flow, Timer
@@ -42,20 +35,13 @@ from fogbank.broker.wills import Will
 from fogbank.clock import Clock
 from fogbank.message import Origin
 from fogbank.mqtt import Properties, ReasonCode, Version
-from fogbank.mqtt.codec import PacketType, check_flags, decode_string
+from fogbank.mqtt.codec import decode_string
 from fogbank.mqtt.errors import MalformedPacket, ProtocolViolation
 from fogbank.mqtt.packets import (
-    PINGRESP,
     RETURN_CODES,
     Connack,
     Connect,
     Disconnect,
-    Puback,
-    Pubcomp,
-    Pubrec,
-    Suback,
-    Unsuback,
-    check_empty,
 )
 from fogbank.policy import Decision
 from fogbank.ports import Peer
@@ -63,8 +49,6 @@ from fogbank.topics import InvalidTopic, check_topic
 from fogbank.trace import Trace
 
 log = logging.getLogger(__name__)
-
-Answer: TypeAlias = Connack | Puback | Pubrec | Pubcomp | Suback | Unsuback
 
 CONNECT_TIMEOUT = 10.0
 """Seconds within which a new connection must have sent its CONNECT. (3.1)"""
@@ -122,17 +106,16 @@ class Connection:
 
     __slots__ = (
         "_complaints",
-        "_held_by_owed",
         "_partial",
         "_routes",
         "_timers",
-        "_unacknowledged",
         "aliases",
         "authorizer",
         "explains",
         "flow",
         "has_properties",
         "heard",
+        "held_by_owed",
         "host",
         "is_ready",
         "journal",
@@ -153,6 +136,7 @@ class Connection:
         "state",
         "throttle",
         "trace",
+        "unacknowledged",
         "version",
         "will",
     )
@@ -197,8 +181,10 @@ class Connection:
         self.owed: deque[tuple[int, bytes, int]] | tuple[()] = ()
         """Acknowledgements that wait for the journal: by ticket, with how many messages they are for. A deque once
         there are any."""
-        self._unacknowledged = 0
-        self._held_by_owed = False
+        self.unacknowledged = 0
+        """Messages that those are for."""
+        self.held_by_owed = False
+        """Whether nothing is read since too much is owed."""
         self.published = 0
         """Messages, and bytes, that have come since the last look at rates."""
         self.received = 0
@@ -298,7 +284,7 @@ class Connection:
             why = f"CONNACK has {size} bytes, more than the {self.largest} that the client takes"
             self.end(DisconnectReason.CLIENT_ERROR, why)
             return
-        self.answer(answer, entries)
+        answering.answer(self, answer, entries)
         if self.owed:
             self.journal.when_durable(self._begin)  # nothing is sent before CONNACK [MQTT-3.2.0-1]
         else:
@@ -310,122 +296,11 @@ class Connection:
             self.host.sessions.attach(self.session, self.line, self.may_receive)
             self._go_on()
 
-    # --- acknowledgements ---
-
-    def answer(self, packet: Answer, entries: int, count: int = 0) -> None:
-        """Send what rests on what has been entered into the journal since it had `entries`, and acknowledges `count`
-        messages. Raises Refused where the client takes no packet of its size."""
-        data = self._fitted(packet)
-        if data is None:
-            text = f"{type(packet).__name__.upper()} is larger than the {self.largest} bytes that the client takes"
-            raise Refused(DisconnectReason.CLIENT_ERROR, text, ReasonCode.PACKET_TOO_LARGE)
-        if self.journal.entries != entries:
-            self.owe(data, count)
-        elif self.owed:
-            self.owe_behind(data, count)
-        else:
-            self.line.write(data)
-
-    def _fitted(self, packet: Answer | Disconnect) -> bytes | None:
-        """A packet as the client takes it: without its reason string where that makes it too large; None: not at all.
-        [MQTT-3.1.2-24] [MQTT-3.4.2-2] [MQTT-3.5.2-2] [MQTT-3.9.2-1] [MQTT-3.14.2-3]"""
-        data = packet.encode(self.version)
-        if self.largest and len(data) > self.largest:
-            data = msgspec.structs.replace(packet, properties=Properties()).encode(self.version)
-            return data if len(data) <= self.largest else None
-        return data
-
-    def owe(self, data: bytes, count: int) -> None:
-        """Send `data`, which acknowledges `count` messages, when all that is in the journal is durable."""
-        ticket = self.journal.ticket
-        if not self.owed or self.owed[-1][0] != ticket:
-            self.journal.when_durable(partial(self._pay, ticket))
-        self._owe(ticket, data, count)
-
-    def owe_behind(self, data: bytes, count: int) -> None:
-        """Send `data` after all that is owed, which there must be."""
-        assert self.owed
-        self._owe(self.owed[-1][0], data, count)
-
-    def _owe(self, ticket: int, data: bytes, count: int) -> None:
-        if isinstance(self.owed, tuple):
-            self.owed = deque()
-        self.owed.append((ticket, data, count))
-        self._unacknowledged += count
-        if self._unacknowledged >= self.quotas.receive_maximum:
-            if self.has_properties and self._unacknowledged > self.quotas.receive_maximum:
-                raise ProtocolViolation(
-                    f"{self._unacknowledged} unacknowledged messages; {self.quotas.receive_maximum} are allowed"
-                    " [MQTT-3.3.4-7]",
-                    code=ReasonCode.RECEIVE_MAXIMUM_EXCEEDED,
-                )
-            if not self._held_by_owed:
-                self._held_by_owed = True
-                self.line.hold()
-
-    def _pay(self, ticket: int, durable: bool) -> None:
-        """The journal has come as far as `ticket`."""
-        if not durable:
-            self.end(DisconnectReason.SERVER_ERROR, "what it sent could not be written")
-        owed = self.owed
-        while owed and owed[0][0] <= ticket:
-            _, data, count = owed.popleft()
-            self._unacknowledged -= count
-            if self.is_connected:
-                self.line.write(data)
-        if self._held_by_owed and self._unacknowledged < self.quotas.receive_maximum:
-            self._held_by_owed = False
-            self.line.let_go()
-
     def hold_back(self, route: Route) -> None:
         """Read no more while receivers of a message do not keep up."""
         lines = [session.line for session in route.sessions]
         lines += [receiver.session.line for receiver in route.receivers]
         self.flow.hold_back(self.line, lines)
-
-    # --- packets, the readable way ---
-
-    def handle(self, first: int, body: bytes) -> None:
-        """Handle any packet of a connected client. Raises ProtocolViolation and Refused."""
-        packet_type = check_flags(first)
-        match packet_type:
-            case PacketType.PUBLISH:
-                publishing.publish(self, first, body)
-            case PacketType.PUBACK:
-                publishing.puback(self, body)
-            case PacketType.PUBREC | PacketType.PUBREL | PacketType.PUBCOMP if self.quotas.max_qos < 2:
-                raise ProtocolViolation(f"{packet_type.name}: quality of service 2 is not served")
-            case PacketType.PUBREC:
-                publishing.pubrec(self, body)
-            case PacketType.PUBREL:
-                publishing.pubrel(self, body)
-            case PacketType.PUBCOMP:
-                publishing.pubcomp(self, body)
-            case PacketType.SUBSCRIBE:
-                subscribing.subscribe(self, body)
-            case PacketType.UNSUBSCRIBE:
-                subscribing.unsubscribe(self, body)
-            case PacketType.PINGREQ:
-                check_empty(packet_type, body)
-                self.line.write(PINGRESP)
-            case PacketType.DISCONNECT:
-                self._disconnect(Disconnect.decode(body, self.version))
-            case PacketType.CONNECT:
-                raise ProtocolViolation("a second CONNECT [MQTT-3.1.0-2]")
-            case PacketType.AUTH:
-                raise ProtocolViolation("AUTH, but CONNECT named no authentication method (MQTT 5.0, 4.12)")
-            case _:
-                raise ProtocolViolation(f"a client does not send {packet_type.name}")
-
-    def _disconnect(self, packet: Disconnect) -> None:
-        expiry = packet.properties.session_expiry
-        if expiry is not None:
-            if expiry and not self.session.expiry:
-                raise ProtocolViolation("DISCONNECT sets an expiry for a session that had none (MQTT 5.0, 3.14.2.2.2)")
-            self.session.expiry = min(expiry, self.quotas.session_expiry)
-        if not packet.code:
-            self.will = None  # [MQTT-3.14.4-3]
-        self.end(DisconnectReason.CLIENT_INITIATED_DISCONNECT)
 
     # --- rights ---
 
@@ -480,7 +355,7 @@ class Connection:
     def refuse(self, code: ReasonCode, why: str) -> None:
         """Answer CONNECT with a refusal and close. [MQTT-3.2.2-5] [MQTT-3.2.2-7]"""
         if self.has_properties:
-            data = self._fitted(Connack(code, properties=self.explanation(why, code)))
+            data = answering.fitted(self, Connack(code, properties=self.explanation(why, code)))
         else:
             data = Connack(RETURN_CODES[code]).encode() if code in RETURN_CODES else None
         if data is not None and self.state is not State.CLOSED:
@@ -516,7 +391,7 @@ class Connection:
         self._routes.clear()
         if was_connected and self.has_properties and self.session.line is self.line:  # [MQTT-3.14.0-1]
             code = TOLD.get(reason) if code is None else code
-            data = None if code is None else self._fitted(Disconnect(code, self.explanation(why, code)))
+            data = None if code is None else answering.fitted(self, Disconnect(code, self.explanation(why, code)))
             if data is not None:
                 self.line.write(data)
         self.line.close()

@@ -4,11 +4,13 @@ Here speed outranks plainness. A QoS 0 or 1 PUBLISH is never made into an object
 chunk. Packets that follow one another with the same length and topic, as a busy device sends them, are taken as one
 *run*: authorised once, routed once, and handed to the receivers as the very bytes that came in, at QoS 1 with packet
 identifiers of their own (see `runs`). Every other packet, and a PUBLISH with a rare flag or with properties, takes the
-readable way through `Connection.handle`.
+readable way (`handling`).
 """
 
 from typing import TYPE_CHECKING, Final
 
+from fogbank.broker.answering import owe, owe_behind
+from fogbank.broker.handling import handle
 from fogbank.broker.reasons import Refused
 from fogbank.broker.runs import Run
 from fogbank.message import Message
@@ -92,7 +94,7 @@ def feed(connection: "Connection", data: bytes) -> None:
 
 
 def _other(connection: "Connection", data: bytes, first: int, body: int, stop: int) -> int:
-    connection.handle(first, data[body:stop])
+    handle(connection, first, data[body:stop])
     return stop
 
 
@@ -186,9 +188,9 @@ def _publish_at_least_once(connection: "Connection", data: bytes, position: int,
     if route.handlers:
         _hand_over(connection, route, run, 1)
     if journal.entries != entries:
-        connection.owe(answers, count)
+        owe(connection, answers, count)
     elif connection.owed:
-        connection.owe_behind(answers, count)
+        owe_behind(connection, answers, count)
     else:
         connection.line.write(answers)
     if connection.flow.blocked:

@@ -5,6 +5,7 @@ What is plain and frequent is done by `ingest`.
 
 from typing import TYPE_CHECKING
 
+from fogbank.broker.answering import answer, owe
 from fogbank.broker.quotas import NEVER
 from fogbank.broker.reasons import DisconnectReason, Refused, Throttled
 from fogbank.broker.retained import RetainedFull
@@ -37,7 +38,7 @@ def publish(connection: "Connection", first: int, body: bytes) -> None:
     if len(packet.payload) > connection.quotas.max_payload:
         raise PacketTooLarge(f"a payload of {len(packet.payload)} bytes; {connection.quotas.max_payload} are allowed")
     if packet.qos == 2 and packet.packet_id in connection.session.received:
-        connection.owe(Pubrec(packet.packet_id).encode(connection.version), 0)  # taken before [MQTT-4.3.3-10]
+        owe(connection, Pubrec(packet.packet_id).encode(connection.version), 0)  # taken before [MQTT-4.3.3-10]
         return
     if packet.qos == 2 and connection.has_properties and len(connection.session.received) >= receive_maximum:
         raise ProtocolViolation(
@@ -101,11 +102,11 @@ def _deliver(connection: "Connection", packet: Publish, topic: str) -> None:
 def _acknowledge(connection: "Connection", packet: Publish, entries: int, code: ReasonCode, why: str) -> None:
     """PUBACK or PUBREC, once what it acknowledges is on disk."""
     if packet.qos == 1:
-        connection.answer(Puback(packet.packet_id, code, connection.explanation(why, code)), entries, count=1)
+        answer(connection, Puback(packet.packet_id, code, connection.explanation(why, code)), entries, count=1)
     elif packet.qos == 2:
         if code < REFUSAL:
             connection.host.sessions.received(connection.session, packet.packet_id)
-        connection.answer(Pubrec(packet.packet_id, code, connection.explanation(why, code)), entries)
+        answer(connection, Pubrec(packet.packet_id, code, connection.explanation(why, code)), entries)
 
 
 # --- acknowledgements ---
@@ -132,7 +133,7 @@ def pubrel(connection: "Connection", body: bytes) -> None:
     entries = connection.journal.entries
     known = connection.host.sessions.let_go(connection.session, packet.packet_id)
     code = ReasonCode.SUCCESS if known else ReasonCode.PACKET_IDENTIFIER_NOT_FOUND
-    connection.answer(Pubcomp(packet.packet_id, code), entries)
+    answer(connection, Pubcomp(packet.packet_id, code), entries)
 
 
 def pubcomp(connection: "Connection", body: bytes) -> None:

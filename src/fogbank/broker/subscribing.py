@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from fogbank.broker.answering import answer
 from fogbank.broker.publishing import user_properties_problem
 from fogbank.broker.reasons import DENIED
 from fogbank.broker.runs import Run
@@ -75,7 +76,7 @@ def subscribe(connection: "Connection", body: bytes) -> None:
     if granted:
         connection.host.sessions.save(connection.session)
     why = "; ".join(dict.fromkeys(problems))
-    connection.answer(Suback(packet.packet_id, tuple(codes), connection.explanation(why)), entries)
+    answer(connection, Suback(packet.packet_id, tuple(codes), connection.explanation(why)), entries)
     if retained:
         _after_answer(connection, retained)
     if granted:
@@ -96,7 +97,7 @@ def unsubscribe(connection: "Connection", body: bytes) -> None:
             given_up.append(filter_)
     if given_up:
         connection.host.sessions.save(connection.session)
-    connection.answer(Unsuback(packet.packet_id, tuple(codes)), entries)
+    answer(connection, Unsuback(packet.packet_id, tuple(codes)), entries)
     if given_up:
         connection.host.unsubscribed(connection, given_up)
 
