@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from dev.coverage import implemented
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
+from tests.gateway import iam_story, rule_destination_story
 from tests.test_app import archive
 
 from fogbank.app import Platform
@@ -56,10 +57,10 @@ class App:
             aws_secret_access_key=ready.secret_access_key,
         )
         config = Config(retries={"max_attempts": 0})
-        self.iot, self.data, self.functions = (
-            session.client(service, endpoint_url=ready.api, config=config) for service in ("iot", "iot-data", "lambda")
-        )
-        for service, client in (("iot", self.iot), ("iot-data", self.data), ("lambda", self.functions)):
+        services = ("iot", "iot-data", "lambda", "iam", "sts")
+        self.clients = {service: session.client(service, endpoint_url=ready.api, config=config) for service in services}
+        self.iot, self.data, self.functions, self.iam, self.sts = self.clients.values()
+        for service, client in self.clients.items():
             client.meta.events.register("before-call", self._remember(service))
 
     def _remember(self, service: str) -> Callable[..., None]:
@@ -69,7 +70,7 @@ class App:
         return remember
 
     def close(self) -> None:
-        for client in (self.iot, self.data, self.functions):
+        for client in self.clients.values():
             client.close()
 
 
@@ -221,6 +222,10 @@ def rules(app: App) -> None:
     assert iot.list_topic_rules()["rules"] == []
 
 
+def rule_destinations(app: App) -> None:
+    rule_destination_story.tell(app.iot, app.ready.api)
+
+
 def shadows(app: App) -> None:
     data = app.data
     document = json.dumps({"state": {"desired": {"on": True}}})
@@ -326,7 +331,26 @@ def authorizers(app: App) -> None:
     app.functions.delete_function(FunctionName="door")
 
 
-STORIES = [things, certificates, attachments, policies, groups, rules, shadows, messages, functions, authorizers]
+def access(app: App) -> None:
+    for story in (iam_story.users, iam_story.roles, iam_story.policies):
+        story(app.iam)
+    iam_story.sessions(app.iam, app.sts)
+
+
+STORIES = [
+    things,
+    certificates,
+    attachments,
+    policies,
+    groups,
+    rules,
+    rule_destinations,
+    shadows,
+    messages,
+    functions,
+    authorizers,
+    access,
+]
 
 
 async def test_every_implemented_operation_is_called_in_a_story(app: App) -> None:

@@ -18,6 +18,7 @@ from fogbank.gateway.access_control import AccessControl
 from fogbank.gateway.device_rights import DeviceRights
 from fogbank.gateway.iam_policies import IamPoliciesApi
 from fogbank.gateway.iam_roles import IamRolesApi
+from fogbank.gateway.iam_simulation import IamSimulationApi
 from fogbank.gateway.iam_users import IamUsersApi
 from fogbank.gateway.iot_authorization import IotAuthorizationApi
 from fogbank.gateway.iot_authorizers import IotAuthorizersApi
@@ -28,6 +29,7 @@ from fogbank.gateway.iot_endpoint import Endpoint, IotEndpointApi
 from fogbank.gateway.iot_policies import IotPoliciesApi
 from fogbank.gateway.iot_publish import IotPublishApi
 from fogbank.gateway.iot_retained import IotRetainedApi
+from fogbank.gateway.iot_rule_destinations import IotRuleDestinationsApi
 from fogbank.gateway.iot_rules import IotRulesApi
 from fogbank.gateway.iot_shadows import IotShadowsApi
 from fogbank.gateway.iot_thing_groups import IotThingGroupsApi
@@ -36,16 +38,23 @@ from fogbank.gateway.iot_things import IotThingsApi
 from fogbank.gateway.lambda_ import LambdaApi
 from fogbank.gateway.metrics import MetricsPage
 from fogbank.gateway.pipeline import Gateway
+from fogbank.gateway.registry_data import RegistryData
+from fogbank.gateway.rule_tests import RuleTests
 from fogbank.gateway.sts import StsApi
 from fogbank.identity.access_keys import AccessKeys
 from fogbank.identity.iam.iam import Iam
 from fogbank.identity.reception import Reception
+from fogbank.outbound import Outbound
 from fogbank.ready import Address, Ready
 from fogbank.registry.own_ca import OwnCa
 from fogbank.registry.registry import Registry
 from fogbank.registry.server_certificate import server_names
+from fogbank.rules.actions.base import Outside
+from fogbank.rules.destinations import Destinations
 from fogbank.rules.engine import RuleEngine
 from fogbank.rules.ingest import PREFIX as BASIC_INGEST
+from fogbank.rules.outside import Answering
+from fogbank.rules.rehearsal import Rehearsal
 from fogbank.rules.service import TopicRules
 from fogbank.settings import AccessKey, Limits, Settings
 from fogbank.shadows.limits import ShadowLimits
@@ -77,11 +86,20 @@ class Platform:
         self._store = open_store(settings.data_dir)
         documents = self._store.documents
         self._access_keys = AccessKeys(documents, clock)
-        self.iam = Iam(documents, self._access_keys, arns, clock)
+        self.iam = Iam(documents, self._access_keys, arns, clock, check_roles=settings.check_roles)
         self._ca = OwnCa(settings.data_dir / "ca", clock)
         self.registry = Registry(documents, arns, clock, self._ca.devices)
         loop, backlogs = asyncio.get_running_loop(), self._store.backlogs
-        self.broker = Broker(arns, settings.limits, clock, trace, loop, documents, backlogs)
+        self.broker = Broker(
+            arns,
+            settings.limits,
+            clock,
+            trace,
+            loop,
+            documents,
+            backlogs,
+            connections_per_principal=settings.connections_per_principal,
+        )
         router = self.broker.router
         shadow_limits = ShadowLimits.of(settings.limits)
         self.shadows = ShadowService(documents, router, clock, trace, shadow_limits)
@@ -97,13 +115,34 @@ class Platform:
             self._environment_variables,
             private=(settings.data_dir,),
         )
-        self.rules = RuleEngine(documents, router, router, self.functions, arns, clock, trace)
+        self._outbound = out = Outbound(settings.endpoints, settings.region, clock)
+        self.destinations = Destinations(documents, out.http, arns, clock, lambda: self.public_url)
+        roles = self.iam.role_rights
+        things, thing_groups = IotThingsApi(self.registry), IotThingGroupsApi(self.registry)
+        registry_data = RegistryData(things, thing_groups).answer
+        self._answering = Answering(self.functions, self.shadows, registry_data, out.aws, roles, arns, clock)
+        self.rules = RuleEngine(
+            documents,
+            router,
+            router,
+            self.functions,
+            arns,
+            clock,
+            trace,
+            outside=Outside(out.aws, out.http, out.kafka, self.destinations, roles),
+            answering=self._answering,
+            spool=self.broker.spool,
+        )
         router.reserve(BASIC_INGEST, self.rules.ingest)
         max_rules = None if settings.limits is Limits.OPEN else 1000
-        self._topic_rules = TopicRules(documents, self.rules, arns, clock, max_rules=max_rules)
+        self._topic_rules = TopicRules(
+            documents, self.rules, arns, clock, destinations=self.destinations, max_rules=max_rules
+        )
+        rule_destinations = IotRuleDestinationsApi(self.destinations)
 
         principals = self.registry.principals
         rights, quotas = DeviceRights(principals, arns, trace), self.broker.quotas
+        access = AccessControl(self.iam, arns)
         lambda_api = LambdaApi(self.functions, arns, lambda: self.api_url)
         names = server_names(settings.host, settings.names)
         server = self._ca.server(names)
@@ -122,16 +161,17 @@ class Platform:
         )
         self._gateway = Gateway(
             [
-                IotThingsApi(self.registry),
+                things,
                 IotThingTypesApi(self.registry),
-                IotThingGroupsApi(self.registry),
+                thing_groups,
                 IotCertificatesApi(self.registry),
                 IotPoliciesApi(self.registry),
                 IotAuthorizationApi(self.registry),
                 IotAuthorizersApi(self.reception.authorizers, self.reception.judge),
                 IotDomainConfigurationsApi(self.reception.domains),
                 IotEndpointApi(self._endpoint),
-                IotRulesApi(self._topic_rules),
+                IotRulesApi(self._topic_rules, access.pass_roles),
+                rule_destinations,
                 IotShadowsApi(self.shadows, rights, clock),
                 IotPublishApi(router, rights, quotas, clock, trace, self.broker.rates),
                 IotRetainedApi(self.broker.retained, rights),
@@ -142,6 +182,7 @@ class Platform:
                 IamUsersApi(self.iam),
                 IamRolesApi(self.iam),
                 IamPoliciesApi(self.iam),
+                IamSimulationApi(self.iam),
                 StsApi(self.iam, arns),
             ],
             arns=arns,
@@ -153,7 +194,9 @@ class Platform:
             code=lambda_api.download,
             desk=self.reception.desk,
             signers=self.iam.signers,
-            access=AccessControl(self.iam, arns),
+            access=access,
+            confirm=rule_destinations.confirm,
+            rule_test=RuleTests(self._topic_rules, Rehearsal(self.functions, arns, clock)).answer,
             metrics=MetricsPage(
                 self.broker.metrics, lambda: self.rules.counters, lambda: self.rules.ingest.not_found
             ).text,
@@ -176,8 +219,13 @@ class Platform:
 
     @property
     def api_url(self) -> str:
-        """Where the HTTP API is reached."""
-        return f"http://{f'[{self._reach}]' if ':' in self._reach else self._reach}:{self.api.port}"
+        """Where the HTTP API is reached from here."""
+        return _url(self._reach, self.api.port)
+
+    @property
+    def public_url(self) -> str:
+        """Where others reach the HTTP API: by the first name that the instance was given."""
+        return _url((*self.settings.names, self._reach)[0], self.api.port)
 
     async def start(self) -> Ready:
         """Bring everything up; on return every listener accepts."""
@@ -189,10 +237,12 @@ class Platform:
         self.shadows.start()
         self._shadow_subscriber.subscribe(self.broker.router)
         await self.functions.load()
+        await self.destinations.start()
         await self.rules.start()
         for listener in self._listeners:
             await listener.open()
         await self.functions.resume()  # handlers of events accepted earlier find the API where it now is
+        self.rules.resume()
         return self.ready()
 
     async def close(self) -> None:
@@ -211,6 +261,9 @@ class Platform:
         except TimeoutError:
             pass  # a target that hangs does not keep the platform from ending
         await self.rules.close()
+        await self._answering.close()
+        await self.destinations.close()
+        await self._outbound.close()
         await self.functions.close()
         self._shadow_subscriber.unsubscribe(self.broker.router)
         await self.shadows.close()
@@ -253,3 +306,7 @@ class Platform:
             "AWS_ACCESS_KEY_ID": self._first_key.id,
             "AWS_SECRET_ACCESS_KEY": self._first_key.secret,
         }
+
+
+def _url(host: str, port: int) -> str:
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"

@@ -489,6 +489,42 @@ class Backlogs(Protocol):
         ...
 
 
+class Spool(Protocol):
+    """Work that messages have caused and that is owed once they are acknowledged: on disk until it is done.
+
+    Implemented by `broker/`, whose commits decide when messages are acknowledged, and used by rules.
+    """
+
+    @property
+    def left(self) -> Mapping[str, int]:
+        """Who was owed something when the platform started, and the highest number of it."""
+        ...
+
+    def keep(self, owner: str, body: Callable[[], bytes]) -> int:
+        """Keep work for the message that is being delivered: its acknowledgement waits until this is on disk as well.
+
+        `body` is called when it is about to be written, and not at all where the work is done before. The number, at
+        least 1; an owner's numbers grow and are given once.
+        """
+        ...
+
+    def done(self, owner: str, number: int) -> None:
+        """The work is done, or given up. Soon it is off the disk; a crash before that brings it back."""
+        ...
+
+    def drop(self, owner: str) -> None:
+        """Nothing of what has been kept for an owner so far is owed any more."""
+        ...
+
+    async def read(self, owner: str, *, after: int = 0, limit: int | None = None) -> list[tuple[int, bytes]]:
+        """What is on disk, in the order of its numbers, from the first above `after`."""
+        ...
+
+    async def settled(self) -> None:
+        """Return when everything said so far is on disk, or has failed to get there."""
+        ...
+
+
 class Blobs(Protocol):
     """Immutable bytes by their SHA-256 digest (hex): function code, files."""
 

@@ -1,6 +1,7 @@
 """What `fogbank up` can be told. Values only: reading flags and environment is the CLI's part."""
 
 import enum
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
@@ -27,6 +28,24 @@ class AccessKey(msgspec.Struct, frozen=True):
         return f"AccessKey(id={self.id!r}, secret=...)"
 
 
+class Endpoints(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the AWS-compatible services are that the platform calls: nowhere, unless the operator says so.
+
+    A rule must never reach an account by accident, so AWS itself is called only where that was asked for by name.
+    """
+
+    urls: Mapping[str, str] = {}
+    """By botocore's name of the service."""
+    default: str | None = None
+    """Of all services that are not in `urls`."""
+    aws: bool = False
+    """Whether services without an endpoint are AWS's own."""
+
+    def url(self, service: str) -> str | None:
+        """Where `service` is; None: at AWS, or nowhere."""
+        return self.urls.get(service, self.default)
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Everything an instance is configured by. A port of 0 means any free one."""
 
@@ -47,4 +66,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     access_key: AccessKey | None = None
     """None: made on first start and kept in the data directory."""
     limits: Limits = Limits.AWS
+    connections_per_principal: int | None = None
+    """MQTT connections that one certificate, access key or token holder may have at once; None: any number."""
+    endpoints: Endpoints = Endpoints()
+    """Of the services that rules call."""
+    check_roles: bool = False
+    """Whether the roles of rules are checked even while the account has neither a role nor a user."""
     ready_file: Path | None = None

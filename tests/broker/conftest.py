@@ -51,9 +51,20 @@ class Recorder:
         self.messages.append(message)
 
 
-async def make_broker(clock: FakeClock, limits: Limits = Limits.AWS) -> Broker:
+async def make_broker(
+    clock: FakeClock, limits: Limits = Limits.AWS, *, connections_per_principal: int | None = None
+) -> Broker:
     documents = MemoryDocuments()
-    return Broker(ARNS, limits, clock, Trace(clock), asyncio.get_running_loop(), documents, MemoryBacklogs(documents))
+    return Broker(
+        ARNS,
+        limits,
+        clock,
+        Trace(clock),
+        asyncio.get_running_loop(),
+        documents,
+        MemoryBacklogs(documents),
+        connections_per_principal=connections_per_principal,
+    )
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from fogbank.broker import ingest
 from fogbank.broker.broker import Broker
 from fogbank.broker.reasons import DENIED
 from fogbank.message import Message
-from fogbank.mqtt import Version
+from fogbank.mqtt import ReasonCode, Version
 from fogbank.mqtt.packets import (
     DISCONNECT,
     FAILURE,
@@ -339,6 +339,26 @@ async def test_connect_needs_a_policy(restricted: MakeDevice, broker: Broker) ->
     assert (await intruder.connect("thermostat")).code is ReturnCode.NOT_AUTHORIZED
     assert intruder.closed
     assert msgspec.json.decode(events.messages[0].payload)["connectFailureReason"] == "AUTHORIZATION_FAILED"
+
+
+async def test_a_principal_has_so_many_connections_and_others_their_own(fake_clock: FakeClock) -> None:
+    broker = await make_broker(fake_clock, connections_per_principal=2)
+
+    def device(principal: str) -> Device:
+        principals = Principals(POLICY)
+        principals.identity = msgspec.structs.replace(principals.identity, id=principal)
+        return Device(broker, Peer(identity=principals.identity, principals=principals, ip="192.0.2.1"), Version.V5)
+
+    first = await device("one").accepted("lamp-1")
+    await device("one").accepted("lamp-2")
+    refused = device("one")
+    assert (await refused.connect("lamp-3")).code is ReasonCode.QUOTA_EXCEEDED
+    assert refused.closed
+    await device("one").accepted("lamp-2")  # which takes the client ID over, and is no third
+    await device("another").accepted("lamp-4")
+    first.lose()
+    await device("one").accepted("lamp-3")
+    await broker.journal.settled()
 
 
 async def test_clients_are_not_told_what_policies_say(restricted: MakeDevice, principals: Principals) -> None:

@@ -9,9 +9,17 @@ from click.testing import CliRunner, Result
 
 from fogbank.cli import main
 from fogbank.cli import up as module
-from fogbank.settings import AccessKey, Limits, Settings
+from fogbank.settings import AccessKey, Endpoints, Limits, Settings
 
-AMBIENT = ("AWS_REGION", "AWS_DEFAULT_REGION", "FOGBANK_ACCESS_KEY", "FOGBANK_DATA", "XDG_DATA_HOME")
+AMBIENT = (
+    "AWS_ENDPOINT_URL",
+    "AWS_REGION",
+    "AWS_DEFAULT_REGION",
+    "FOGBANK_ACCESS_KEY",
+    "FOGBANK_CALL_AWS",
+    "FOGBANK_DATA",
+    "XDG_DATA_HOME",
+)
 
 
 @pytest.fixture
@@ -38,7 +46,24 @@ def up(*arguments: str, **environment: str) -> Result:
         (["--access-key", "ID:se:cret"], {}, {"access_key": AccessKey("ID", "se:cret")}),
         ([], {"FOGBANK_ACCESS_KEY": "ID:secret"}, {"access_key": AccessKey("ID", "secret")}),
         (["--limits", "open"], {}, {"limits": Limits.OPEN}),
+        ([], {}, {"endpoints": Endpoints()}),
+        ([], {"AWS_ENDPOINT_URL_SQS": "http://q/"}, {"endpoints": Endpoints(urls={"sqs": "http://q"})}),
+        ([], {"AWS_ENDPOINT_URL": "http://a"}, {"endpoints": Endpoints(default="http://a")}),
+        ([], {"AWS_ENDPOINT_URL": "http://127.0.0.1:4566"}, {"endpoints": Endpoints()}),  # what `fogbank env` says
+        (["--api-port", "1"], {"AWS_ENDPOINT_URL": "http://localhost:1"}, {"endpoints": Endpoints()}),
+        (
+            ["--api-port", "1"],
+            {"AWS_ENDPOINT_URL": "http://localhost:2"},
+            {"endpoints": Endpoints(default="http://localhost:2")},
+        ),
+        ([], {"FOGBANK_CALL_AWS": "1"}, {"endpoints": Endpoints(aws=True)}),
         (["--limits", "strict"], {}, {"limits": Limits.STRICT}),
+        ([], {}, {"connections_per_principal": None, "check_roles": False}),
+        (
+            ["--connections-per-principal", "3", "--check-roles"],
+            {},
+            {"connections_per_principal": 3, "check_roles": True},
+        ),
         (["--plain-mqtt-port", "0"], {}, {"plain_mqtt_port": 0, "plain_policy": None}),
     ],
 )
@@ -105,3 +130,10 @@ def test_and_does_without_where_it_may_not(monkeypatch: pytest.MonkeyPatch) -> N
 
     monkeypatch.setattr(resource, "setrlimit", refuse)
     module.raise_descriptor_limit()
+
+
+def test_an_endpoint_that_is_none_is_refused_by_its_name(started: list[Settings], tmp_path: Path) -> None:
+    done = up("--data", str(tmp_path), AWS_ENDPOINT_URL_SQS="localhost:9324")
+    assert done.exit_code == 1
+    assert "AWS_ENDPOINT_URL_SQS must be the URL of an HTTP server" in done.output
+    assert started == []

@@ -7,9 +7,14 @@ from tests.docs.blocks import DOCUMENTS, ROOT
 
 from fogbank.broker.quotas import AWS, OPEN, STRICT
 from fogbank.broker.reasons import DisconnectReason
-from fogbank.gateway.metrics import BROKER, NOT_FOUND, RULES
+from fogbank.gateway.metrics import ACTIONS, BROKER, NOT_FOUND, RULES
 from fogbank.identity import authorizer_answer
+from fogbank.outbound.endpoints import variable
 from fogbank.policy.actions import RESOURCE_KIND
+from fogbank.rules import lane
+from fogbank.rules.actions.base import RETRY_DELAYS
+from fogbank.rules.actions.catalogue import MAKERS
+from fogbank.rules.outside import SERVICES
 from fogbank.transport import deadlines, half_open
 
 GUIDES = ROOT / "docs" / "guides"
@@ -67,10 +72,30 @@ def test_every_action_of_policies_is_named() -> None:
 
 
 def test_metrics_that_are_named_are_there() -> None:
-    known = {f"fogbank_{family.name}" for family in (*BROKER, *RULES, NOT_FOUND)}
+    known = {f"fogbank_{family.name}" for family in (*BROKER, *RULES, *ACTIONS, NOT_FOUND)}
     named = {name for one in DOCUMENTS for name in re.findall(r"\bfogbank_[a-z]\w+", one.read_text())}
     assert named, "operators are told of some"
     assert named <= known
+
+
+@pytest.mark.parametrize("kind", MAKERS)
+def test_every_action_of_rules_is_in_the_table_with_its_endpoint(kind: str) -> None:
+    [row] = re.findall(rf"^\|[^|]*`{kind}`.*$", (GUIDES / "rules.md").read_text(), re.MULTILINE)
+    service = getattr(getattr(MAKERS[kind], "__self__", None), "service", None)
+    assert service is None or f"`{variable(service)}`" in row
+
+
+def test_every_function_that_asks_is_in_the_table_with_its_endpoint() -> None:
+    text = (GUIDES / "rules.md").read_text()
+    for function, service in SERVICES.items():
+        [row] = re.findall(rf"^\| `{function}\(.*$", text, re.MULTILINE)
+        assert f"`{variable(service)}`" in row
+
+
+def test_what_the_guide_says_of_the_queues_of_actions() -> None:
+    text = (GUIDES / "rules.md").read_text()
+    assert f"Up to {figure(lane.MAX_WAITING)} messages, or {lane.MAX_WAITING_BYTES // MIB} MiB" in text
+    assert RETRY_DELAYS == (0.25, 1.0), "twice more, after a quarter of a second and a second"
 
 
 def test_what_the_guide_says_of_authorizers() -> None:

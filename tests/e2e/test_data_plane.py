@@ -204,8 +204,9 @@ def test_metrics(where: Ready, app: App, name: str, ask: Ask, connect: Connect, 
     app.data.publish(topic=f"$aws/rules/{name}-absent/x", payload=b"{}")
     app.data.publish(topic=f"$aws/rules/{name}/x", payload=b"{}")
     app.data.publish(topic=f"{name}/kept", payload=b"x", retain=True)
-    fired, done = (f'fogbank_rule_{count}_total{{rule="{name}"}}' for count in ("fired", "actions"))
-    after = eventually("the action done", lambda: metrics(where), lambda now: now[done] == 1)
+    fired = f'fogbank_rule_executed_total{{rule="{name}"}}'
+    done = f'fogbank_rule_success_total{{rule="{name}",action_type="republish"}}'
+    after = eventually("the action done", lambda: metrics(where), lambda now: now.get(done) == 1)
     assert after[fired] == 1
     for count in ("rule_not_found_total", "journal_commits_total"):
         assert after[f"fogbank_{count}"] > before[f"fogbank_{count}"]

@@ -7,7 +7,7 @@ from tests.gateway.toy import ARNS, Toy, send, serving
 
 from fogbank.awswire.http import Request
 from fogbank.broker.metrics import Metrics
-from fogbank.gateway.metrics import BROKER, CONTENT_TYPE, MetricsPage
+from fogbank.gateway.metrics import ACTIONS, BROKER, CONTENT_TYPE, NOT_FOUND, RULES, MetricsPage
 from fogbank.ports import Identity
 from fogbank.rules.counters import Counters
 
@@ -31,12 +31,34 @@ def test_each_count_of_the_broker_has_its_place() -> None:
 
 
 def test_rules_are_told_apart_by_a_label() -> None:
-    found = samples(page(rules={"a": Counters(matched=3, fired=2), "b": Counters(failure=1)}, not_found=7).text())
-    assert found['fogbank_rule_messages_total{rule="a"}'] == 3
-    assert found['fogbank_rule_fired_total{rule="a"}'] == 2
-    assert found['fogbank_rule_fired_total{rule="b"}'] == 0
-    assert found['fogbank_rule_action_failures_total{rule="b"}'] == 1
-    assert found["fogbank_rule_not_found_total"] == 7
+    found = samples(page(rules={"a": Counters(matched=3, fired=2, unparsed=1), "b": Counters(throttled=4)}).text())
+    assert found['fogbank_rule_topic_match_total{rule="a"}'] == 3
+    assert found['fogbank_rule_executed_total{rule="a"}'] == 2
+    assert found['fogbank_rule_executed_total{rule="b"}'] == 0
+    assert found['fogbank_rule_parse_error_total{rule="a"}'] == 1
+    assert found['fogbank_rule_message_throttled_total{rule="b"}'] == 4
+    assert samples(page(not_found=7).text())["fogbank_rule_not_found_total"] == 7
+
+
+def test_actions_are_told_apart_by_their_kind_as_well() -> None:
+    counters = Counters()
+    counters.of("sqs").success = 5
+    counters.of("sqs").failure = 1
+    counters.of("lambda").error_action_success = 2
+    counters.of("lambda").error_action_failure = 3
+    found = samples(page(rules={"a": counters}).text())
+    assert found['fogbank_rule_success_total{rule="a",action_type="sqs"}'] == 5
+    assert found['fogbank_rule_failure_total{rule="a",action_type="sqs"}'] == 1
+    assert found['fogbank_rule_success_total{rule="a",action_type="lambda"}'] == 0
+    assert found['fogbank_rule_error_action_success_total{rule="a",action_type="lambda"}'] == 2
+    assert found['fogbank_rule_error_action_failure_total{rule="a",action_type="lambda"}'] == 3
+
+
+def test_each_metric_of_a_rule_in_aws_has_its_place() -> None:
+    """Developer Guide, "Rule metrics" and "Rule action metrics"."""
+    told = {family.help.partition(":")[0] for family in (*RULES, *ACTIONS, NOT_FOUND)}
+    assert told >= {"TopicMatch", "ParseError", "RulesExecuted", "RuleMessageThrottled", "RuleNotFound"}
+    assert told >= {"Success", "Failure", "ErrorActionSuccess", "ErrorActionFailure"}
 
 
 def test_the_format() -> None:

@@ -11,10 +11,11 @@ import pytest_asyncio
 from tests.outbound.server import Server
 
 from fogbank.clock import SystemClock
-from fogbank.outbound import Endpoints, Outbound
+from fogbank.outbound import Outbound
 from fogbank.outbound.aws import AwsClient
 from fogbank.outbound.credentials import CredentialChain
 from fogbank.ports import HttpAnswer, HttpRequest, OutboundError
+from fogbank.settings import Endpoints
 from fogbank.testing import FakeClock
 
 
@@ -145,14 +146,15 @@ def test_where_aws_itself_has_its_services(service: str, host: str) -> None:
 
     made = Service(service, "eu-west-1", None)
     operation = {"sqs": "ListQueues", "s3": "ListBuckets", "cloudwatch": "ListMetrics", "location": "ListTrackers"}
-    request = made.encode(operation[service], {}, Credentials("a", "b"))
+    request = made.encode(operation[service], {}, Credentials("a", "b"), 0.0)
     assert request.url.startswith(host)
 
 
 def test_nothing_heavy_is_loaded_before_the_first_call() -> None:
     code = (
         "import sys, fogbank.rules.actions.catalogue, fogbank.outbound;"
-        "from fogbank.outbound import Outbound, Endpoints; from fogbank.clock import SystemClock;"
+        "from fogbank.outbound import Outbound; from fogbank.settings import Endpoints;"
+        "from fogbank.clock import SystemClock;"
         "Outbound(Endpoints(), 'us-east-1', SystemClock());"
         "print(*[m for m in ('aiohttp', 'botocore', 'aiokafka', 'boto3') if m in sys.modules])"
     )

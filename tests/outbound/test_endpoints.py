@@ -4,7 +4,7 @@ import pytest
 from botocore.loaders import Loader
 from botocore.model import ServiceModel
 
-from fogbank.outbound.endpoints import SERVICES, BadEndpoint, Endpoints
+from fogbank.outbound.endpoints import SERVICES, BadEndpoint, obstacle, read_endpoints
 from fogbank.outbound.service import OWN_MODELS
 
 
@@ -15,10 +15,10 @@ def test_variables_are_spelled_as_botocore_spells_them(service: str) -> None:
 
 
 def test_a_service_is_where_its_own_variable_says_or_the_common_one() -> None:
-    endpoints = Endpoints.read({"AWS_ENDPOINT_URL": "http://all:1/", "AWS_ENDPOINT_URL_SQS": "https://sqs.local"})
+    endpoints = read_endpoints({"AWS_ENDPOINT_URL": "http://all:1/", "AWS_ENDPOINT_URL_SQS": "https://sqs.local"})
     assert endpoints.url("sqs") == "https://sqs.local"
     assert endpoints.url("dynamodb") == "http://all:1"
-    assert endpoints.obstacle("dynamodb") is None
+    assert obstacle(endpoints, "dynamodb") is None
     assert not endpoints.aws
 
 
@@ -27,23 +27,23 @@ def test_a_service_is_where_its_own_variable_says_or_the_common_one() -> None:
     [("sqs", "AWS_ENDPOINT_URL_SQS"), ("logs", "AWS_ENDPOINT_URL_CLOUDWATCH_LOGS"), ("x-y", "AWS_ENDPOINT_URL_X_Y")],
 )
 def test_without_an_endpoint_the_variable_is_named(service: str, variable: str) -> None:
-    endpoints = Endpoints.read({"AWS_ENDPOINT_URL_S3": "http://s3", "AWS_ENDPOINT_URL_SNS": ""})
+    endpoints = read_endpoints({"AWS_ENDPOINT_URL_S3": "http://s3", "AWS_ENDPOINT_URL_SNS": ""})
     assert endpoints.url(service) is None
-    told = endpoints.obstacle(service) or ""
+    told = obstacle(endpoints, service) or ""
     assert f"set {variable} (or AWS_ENDPOINT_URL)" in told
     assert "FOGBANK_CALL_AWS=1" in told
 
 
 def test_aws_itself_is_reached_only_where_that_was_asked_for() -> None:
-    assert Endpoints.read({}).obstacle("sqs") is not None
-    assert Endpoints.read({"FOGBANK_CALL_AWS": "0"}).obstacle("sqs") is not None
-    asked = Endpoints.read({"FOGBANK_CALL_AWS": "1"})
-    assert (asked.obstacle("sqs"), asked.url("sqs")) == (None, None)
+    assert obstacle(read_endpoints({}), "sqs") is not None
+    assert obstacle(read_endpoints({"FOGBANK_CALL_AWS": "0"}), "sqs") is not None
+    asked = read_endpoints({"FOGBANK_CALL_AWS": "1"})
+    assert (obstacle(asked, "sqs"), asked.url("sqs")) == (None, None)
 
 
 @pytest.mark.parametrize("url", ["localhost:9324", "ftp://x", "http://", "http://x?y=1", "http://x:y", "http://[", "x"])
 def test_what_is_no_endpoint_is_refused_by_its_variable(url: str) -> None:
     with pytest.raises(BadEndpoint, match="AWS_ENDPOINT_URL_SQS"):
-        Endpoints.read({"AWS_ENDPOINT_URL_SQS": url})
+        read_endpoints({"AWS_ENDPOINT_URL_SQS": url})
     with pytest.raises(BadEndpoint, match="AWS_ENDPOINT_URL must"):
-        Endpoints.read({"AWS_ENDPOINT_URL": url})
+        read_endpoints({"AWS_ENDPOINT_URL": url})

@@ -25,6 +25,7 @@ class Scripted:
     """An action that does what its script says of each firing, by its number, when it is let."""
 
     kind, title, target, role = "scripted", "ScriptedAction", "target", "arn:role"
+    durable = True
     retry_delays: Sequence[float] = (1.0, 2.0)
 
     def __init__(self, most: int = 1, linger: float = 0.0) -> None:

@@ -10,7 +10,9 @@ import pytest
 
 from fogbank.message import Message, Origin
 from fogbank.rules import subscriber
+from fogbank.rules.faults import QUIET
 from fogbank.rules.subscriber import MAX_OUTPUT_BYTES, Events
+from fogbank.sql import Outcome, Query
 from fogbank.testing import FakeClock
 
 if TYPE_CHECKING:
@@ -34,16 +36,17 @@ async def test_an_evaluation_that_raises_is_logged_once_until_one_succeeds(
     monkeypatch.setattr(subscriber.Events, "of", broken)
     await platform.send("t", {})
     await platform.send("t", {})
-    assert caplog.text.count("rule r: evaluation failed: ArithmeticError('a bug of ours')") == 1
+    assert caplog.text.count("rule r: the statement: the evaluation failed: ArithmeticError('a bug of ours')") == 1
     assert [status for _, status, _ in platform.stories("rule")] == ["failure", "failure"]
     assert platform.engine.counters["r"].broken == 2
 
     monkeypatch.undo()
+    await platform.clock.advance(QUIET)
     await platform.send("t", {})
     assert len(platform.invoker.calls) == 1
     monkeypatch.setattr(subscriber.Events, "of", broken)
     await platform.send("t", {})
-    assert caplog.text.count("rule r: evaluation failed: ArithmeticError('a bug of ours')") == 2
+    assert caplog.text.count("rule r: the statement: the evaluation failed: ArithmeticError('a bug of ours')") == 2
 
 
 async def test_a_result_too_large_for_an_action_is_refused(platform: Platform, invoke: Callable[[str], Action]) -> None:
@@ -55,6 +58,33 @@ async def test_a_result_too_large_for_an_action_is_refused(platform: Platform, i
     [(_, status, reason)] = platform.stories("rule")
     assert status == "failure"
     assert str(MAX_OUTPUT_BYTES) in reason
+
+
+async def test_a_statement_that_cannot_be_evaluated_is_told_and_does_nothing(
+    platform: Platform,
+    invoke: Callable[[str], Action],
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Developer Guide, "Error handling": no error action either, which is for actions."""
+    platform.watch()
+    await platform.create("r", "SELECT * FROM 't'", invoke("f"), errorAction=invoke("errors"))
+    monkeypatch.setattr(Query, "evaluate", lambda *_: Outcome(False, failure="it nests too deep"))
+    await platform.send("t", {})
+    await platform.send("t", {})
+    assert platform.invoker.calls == []
+    assert platform.stories("rule") == [("r", "failure", "it nests too deep")] * 2
+    assert caplog.text.count("rule r: the statement: it nests too deep") == 1
+    assert platform.engine.counters["r"].broken == 2
+
+
+async def test_payloads_that_are_not_json_are_counted(platform: Platform, invoke: Callable[[str], Action]) -> None:
+    """Developer Guide, "Rule metrics": ParseError."""
+    await platform.create("r", "SELECT * FROM 't'", invoke("f"))
+    for payload in (b"{}", b"", b"not json", b"[1", b"\xff"):
+        await platform.send("t", payload)
+    assert platform.engine.counters["r"].unparsed == 3
+    assert platform.engine.counters["r"].fired == 5
 
 
 async def test_trace_events_say_who_and_where(platform: Platform, invoke: Callable[[str], Action]) -> None:

@@ -12,6 +12,8 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from tests.torture.campaign import Campaign, Habits, Tally
+from tests.torture.rule import Rule
+from tests.torture.sink import Sink
 from tests.torture.victims import Broker, Fogbank, Mosquitto, mosquitto_path
 
 SHOWN = 10
@@ -22,13 +24,16 @@ SHOWN = 10
 @click.option("--kills", default=200, show_default=True, type=click.IntRange(1), help="In all, over all limits.")
 @click.option("--limits", "all_limits", multiple=True, default=("open", "aws"), show_default=True, help="Repeatable.")
 @click.option("--seed", help="Of all choices; the instants depend on the machine as well.  [default: a new one]")
+@click.option("--rules", is_flag=True, help="With a rule that sends all messages to a queue outside of the broker.")
 @click.option("--broker", type=click.Choice(["fogbank", "mosquitto"]), default="fogbank", show_default=True)
-def main(kills: int, all_limits: tuple[str, ...], seed: str | None, broker: str) -> None:
+def main(kills: int, all_limits: tuple[str, ...], seed: str | None, rules: bool, broker: str) -> None:
     """Kill a broker under load, again and again, and count what it has forgotten.
 
     Exit status 0 means that nothing was lost, and nothing else was wrong. What was
     is printed with its timeline, and the data directory is kept.
     """
+    if rules and broker != "fogbank":
+        raise click.UsageError("--rules is for --broker fogbank")
     seed = seed or secrets.token_hex(4)
     console = Console(highlight=False)
     console.print(f"seed {seed}", markup=False)
@@ -37,7 +42,11 @@ def main(kills: int, all_limits: tuple[str, ...], seed: str | None, broker: str)
     for index, limits in enumerate(runs):
         share = kills // len(runs) + (index < kills % len(runs))
         directory = Path(tempfile.mkdtemp(prefix="fogbank-torture-"))
-        tally = _torture(_broker(broker, directory, limits), f"{seed}/{limits}", limits, share, console)
+        with Sink() as sink:
+            victim = _broker(broker, directory, limits, sink)
+            rule = Rule(victim, sink) if rules and isinstance(victim, Fogbank) else None
+            campaign = Campaign(victim, f"{seed}/{limits}", Habits(qos2=limits == "open"), rule)
+            tally = _torture(campaign, limits, share, console)
         _tell(tally, limits, console)
         if tally.findings:
             failed = True
@@ -47,18 +56,17 @@ def main(kills: int, all_limits: tuple[str, ...], seed: str | None, broker: str)
     sys.exit(failed)
 
 
-def _broker(name: str, directory: Path, limits: str) -> Broker:
+def _broker(name: str, directory: Path, limits: str, sink: Sink) -> Broker:
     if name == "fogbank":
-        return Fogbank(directory, limits)
+        return Fogbank(directory, limits, sink.environment)
     executable = mosquitto_path()
     if executable is None:
         raise click.ClickException("Mosquitto is not installed")
     return Mosquitto(directory, executable)
 
 
-def _torture(broker: Broker, seed: str, limits: str, kills: int, console: Console) -> Tally:
+def _torture(campaign: Campaign, limits: str, kills: int, console: Console) -> Tally:
     """With a bar on a terminal, else with a line now and then."""
-    campaign = Campaign(broker, seed, Habits(qos2=limits == "open"))
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
         task = bar.add_task(limits, total=kills)

@@ -13,6 +13,7 @@ from tests.torture.ledger import Audience, Ledger
 from tests.torture.link import Gone
 from tests.torture.mortal import Mortal
 from tests.torture.publisher import Publisher, Reader, Retainer
+from tests.torture.rule import Rule
 from tests.torture.subscriber import Subscriber
 from tests.torture.victims import Broker
 from tests.torture.wire import Version
@@ -73,7 +74,8 @@ class Tally(msgspec.Struct, frozen=True):
 class Campaign:
     """One broker, its clients, and what they have been promised."""
 
-    def __init__(self, broker: Broker, seed: str, habits: Habits) -> None:
+    def __init__(self, broker: Broker, seed: str, habits: Habits, rule: Rule | None = None) -> None:
+        """With a `rule`, what it sends outside is asked for as well."""
         self.kills = 0
         self._broker = broker
         self._ledger = ledger = Ledger(time.perf_counter, area.filter_of)
@@ -82,6 +84,8 @@ class Campaign:
         self._began = ledger.now()
         self._questions = 0
         self._pool = ledger.shared("the shared subscription")
+        self._rule = rule
+        self._queues = [] if rule is None else [rule.join(world)]
         self._subscribers = [
             Subscriber(
                 world,
@@ -134,6 +138,8 @@ class Campaign:
         if self._random.random() >= UNASKED:
             self._questions += 1
             await self._ask(everybody=self._questions % EVERYBODY == 0)
+        if self._rule is not None:
+            self._rule.choose()
         clients = (*self._subscribers, *self._publishers, *self._mortals, self._retainer)
         living = [asyncio.create_task(client.live(), name=client.name) for client in clients]
         await asyncio.wait(living, timeout=self._random.uniform(*LIFE), return_when=asyncio.FIRST_EXCEPTION)
@@ -150,6 +156,8 @@ class Campaign:
         self._world.port = await self._broker.ready()
         self._world.up = True
         self._ledger.note("the broker is up")
+        if self._rule is not None:
+            await self._rule.install()
 
     async def _kill(self) -> None:
         self._world.up = False
@@ -168,6 +176,8 @@ class Campaign:
 
     async def _ask(self, *, everybody: bool) -> None:
         """Whether all that is owed to those who come is there, and all that was subscribed to still works."""
+        if self._rule is not None:
+            self._rule.listen()
         present = [one for one in self._subscribers if everybody or self._random.random() < PRESENT]
         try:
             await asyncio.gather(*(subscriber.attend() for subscriber in present))
@@ -175,7 +185,8 @@ class Campaign:
             topics += [area.shared_topic(self._prober.name)]
             topics += [area.fence_topic(subscriber.name) for subscriber in present]
             await self._prober.say(topics)
-            await self._settle([*(one.session for one in present), *([self._pool] if everybody else [])])
+            pools = [self._pool] if everybody else []
+            await self._settle([*(one.session for one in present), *pools, *self._queues])
             await self._reader.check(self._retainer.topics)
         except Gone:
             self._ledger.complain(Fault.DISCONNECTED, "somebody", "cut off while asking", [])

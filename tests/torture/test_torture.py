@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from tests.torture.campaign import Campaign, Habits, Tally
 from tests.torture.findings import Fault
+from tests.torture.rule import Rule
+from tests.torture.sink import Sink
 from tests.torture.victims import Fogbank, Mosquitto, mosquitto_path
 
 MOSQUITTO = mosquitto_path()
@@ -34,6 +36,16 @@ async def test_nothing_acknowledged_is_lost(limits: str, tmp_path: Path) -> None
     seed = secrets.token_hex(4)
     print(f"seed {seed}")
     tally = await Campaign(Fogbank(tmp_path, limits), seed, Habits(qos2=limits == "open")).run(2)
+    assert not tally.findings, show(tally)
+    assert tally.messages > 50
+
+
+async def test_a_rule_sends_whatever_was_acknowledged(tmp_path: Path) -> None:
+    seed = secrets.token_hex(4)
+    print(f"seed {seed}")
+    with Sink() as sink:
+        broker = Fogbank(tmp_path, "open", sink.environment)
+        tally = await Campaign(broker, seed, Habits(), Rule(broker, sink)).run(2)
     assert not tally.findings, show(tally)
     assert tally.messages > 50
 

@@ -7,10 +7,14 @@ import shutil
 import signal
 import socket
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Protocol
 
 import msgspec
+
+from fogbank.ready import Ready
 
 START = 30.0
 """Seconds until a broker must be ready."""
@@ -60,14 +64,18 @@ class Broker(Protocol):
 class Process:
     """One process in a group of its own, ready once it has printed a certain line."""
 
-    def __init__(self, log: Path, *, speaks_on_stderr: bool = False) -> None:
+    def __init__(
+        self, log: Path, *, speaks_on_stderr: bool = False, environment: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
         self._log = log
+        self._environment = environment
         self._speaks_on_stderr = speaks_on_stderr
         self._process: asyncio.subprocess.Process | None = None
         self._drain: asyncio.Task[bytes] | None = None
 
     async def start(self, command: list[str]) -> None:
-        """In an environment that does not tell it other than the command does."""
+        """In an environment that does not tell it other than the command does, but for what it was given."""
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "FOGBANK_"))}
         with self._log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
                 *command,
@@ -75,7 +83,7 @@ class Process:
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.STDOUT if self._speaks_on_stderr else log,
                 start_new_session=True,
-                env={name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "FOGBANK_"))},
+                env={**inherited, **self._environment},
             )
 
     async def printed(self, ready: bytes) -> None:
@@ -111,22 +119,14 @@ class Process:
             self._process = self._drain = None
 
 
-class _Address(msgspec.Struct):
-    port: int
-
-
-class _Ready(msgspec.Struct):
-    plain_mqtt: _Address
-
-
 class Fogbank:
     """`fogbank up`."""
 
     name = "fogbank"
 
-    def __init__(self, directory: Path, limits: str) -> None:
+    def __init__(self, directory: Path, limits: str, environment: Mapping[str, str] = MappingProxyType({})) -> None:
         self._ready = directory / "ready.json"
-        self._process = Process(directory / "log")
+        self._process = Process(directory / "log", environment=environment)
         self._command = [
             *(sys.executable, "-m", "fogbank.cli", "up", "--data", str(directory / "data"), "--limits", limits),
             *(word for name in ("api", "mqtt", "https", "plain-mqtt") for word in (f"--{name}-port", "0")),
@@ -139,7 +139,13 @@ class Fogbank:
     async def ready(self) -> int:
         """The ready file is there before the line is printed."""
         await self._process.printed(b"fogbank is ready")
-        return msgspec.json.decode(self._ready.read_bytes(), type=_Ready).plain_mqtt.port
+        plain_mqtt = self.where().plain_mqtt
+        assert plain_mqtt is not None, "it was asked for"
+        return plain_mqtt.port
+
+    def where(self) -> Ready:
+        """What it has written down of itself."""
+        return msgspec.json.decode(self._ready.read_bytes(), type=Ready)
 
     async def kill(self) -> None:
         await self._process.end(signal.SIGKILL)

@@ -225,16 +225,27 @@ def _left_out(claim: Claim, request: Request) -> Iterable[tuple[str, ...]]:
 
 
 def sign(
-    request: Request, key_id: str, secret: str, *, region: str, service: str, now: float, token: str | None = None
+    request: Request,
+    key_id: str,
+    secret: str,
+    *,
+    region: str,
+    service: str,
+    now: float,
+    token: str | None = None,
+    key: bytes | None = None,
 ) -> dict[str, str]:
-    """The request's headers with those that sign it added; they must hold `host`. `now` is seconds since the epoch."""
+    """The request's headers with those that sign it added; they must hold `host`. `now` is seconds since the epoch.
+
+    Who signs often keeps the `signing_key` of the day, and gives it here.
+    """
     timestamp = format_timestamp(now)
     headers = request.headers | {"x-amz-date": timestamp} | ({"x-amz-security-token": token} if token else {})
     names = ";".join(sorted(headers.keys() - _UNSIGNABLE))
     claim = Claim(key_id, timestamp[:8], region, service, names, "", timestamp)
     signed = msgspec.structs.replace(request, headers=headers)
     canonical = canonical_request(signed, service, names, _payload_hash(claim, signed))
-    signature = _signature(signing_key(secret, claim.date, region, service), claim, canonical)
+    signature = _signature(key or signing_key(secret, claim.date, region, service), claim, canonical)
     authorization = f"{ALGORITHM} Credential={key_id}/{claim.scope}, SignedHeaders={names}, Signature={signature}"
     return headers | {"authorization": authorization}
 

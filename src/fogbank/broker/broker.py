@@ -23,6 +23,7 @@ from fogbank.broker.retained import Retained
 from fogbank.broker.router import Router
 from fogbank.broker.session import Session, Surroundings
 from fogbank.broker.sessions import Sessions
+from fogbank.broker.spool import Spool
 from fogbank.broker.throttling import Throttle, ThrottledLine, ThrottledSession
 from fogbank.broker.wills import Wills
 from fogbank.clock import Clock
@@ -56,8 +57,12 @@ class Broker:
         scheduler: Scheduler,
         documents: Documents,
         backlogs: Backlogs,
+        *,
+        connections_per_principal: int | None = None,
     ) -> None:
+        """`connections_per_principal`: how many each may have at once; None: any number, as with AWS IoT."""
         self.quotas = quotas(limits)
+        self._most_per_principal = connections_per_principal
         self.trace = trace
         self.clock = clock
         self.flow = Flow(scheduler)
@@ -77,6 +82,8 @@ class Broker:
             self.router.tally = {}
         self._surroundings = Surroundings(self.quotas, clock, self.journal, self._tasks, self.rates)
         self.sessions = Sessions(self.router, self._surroundings, backlogs)
+        self.spool = Spool(self.journal, backlogs)
+        self._backlogs = backlogs
         self._documents = documents
         self._arns = arns
         self._lifecycle = Lifecycle(self.router, clock)
@@ -102,7 +109,9 @@ class Broker:
     async def start(self) -> None:
         """Take up what is on disk, and begin to watch rates and expiries."""
         await self.retained.load(self._documents)
-        await self.sessions.load(self._documents)
+        waiting = await self._backlogs.owners()
+        self.spool.load(waiting)
+        await self.sessions.load(self._documents, waiting)
         await self._wills.load(self._documents)
         self._tasks.start(self._sweep(), "sweep")
 
@@ -157,7 +166,18 @@ class Broker:
         if self.rates is not None and (excess := self.rates.connect(client_id)):
             connection.refuse(ReasonCode.QUOTA_EXCEEDED, excess)
             return
+        if self._has_enough(identity.id, client_id):
+            text = f"{identity.id} has {self._most_per_principal} connections already, which is all that it may have"
+            connection.refuse(ReasonCode.QUOTA_EXCEEDED, text)
+            return
         self._accept(connection, connect, client_id)
+
+    def _has_enough(self, principal: str, client_id: str) -> bool:
+        """Whether a principal may have no further connection. One that takes a client ID over is not further."""
+        if self._most_per_principal is None:
+            return False
+        held = self._by_principal.get(principal, set())
+        return len(held) - (self._by_client.get(client_id) in held) >= self._most_per_principal
 
     async def _introduce(self, connection: Connection, connect: Connect, client_id: str) -> Peer:
         """Who the peer is, where CONNECT itself has to say it. Raises ServiceError."""

@@ -33,13 +33,17 @@ Told: TypeAlias = Callable[[bool], object]
 """Called when a commit is durable, or with False where it has failed."""
 
 
+Encode: TypeAlias = Callable[[], bytes]
+"""Makes a body, which is worth the while only if it has to be written."""
+
+
 class Gathering:
     """What is to go into one commit."""
 
     __slots__ = ("changes", "discarded", "ended", "kept")
 
     def __init__(self) -> None:
-        self.kept: dict[str, dict[int, tuple[Run | bytes, int, bool]]] = {}
+        self.kept: dict[str, dict[int, tuple[Run | bytes | Encode, int, bool]]] = {}
         """What to keep by owner and number, how many messages it is, and whether it may take the place of another."""
         self.discarded: dict[str, list[int]] = {}
         self.ended: list[str] = []
@@ -54,7 +58,7 @@ class Gathering:
         changes += [DiscardAll(owner) for owner in self.ended]
         changes += [Discard(owner, numbers) for owner, numbers in self.discarded.items()]
         changes += [
-            Keep(owner, number, what.encode() if isinstance(what, Run) else what, count)
+            Keep(owner, number, _encoded(what), count)
             for owner, kept in self.kept.items()
             for number, (what, count, _) in kept.items()
         ]
@@ -76,6 +80,12 @@ class Gathering:
             if owner not in gone and len(numbers) <= room:
                 room -= len(numbers)
                 self.discarded[owner] = numbers + self.discarded.get(owner, [])
+
+
+def _encoded(what: Run | bytes | Encode) -> bytes:
+    if isinstance(what, Run):
+        return what.encode()
+    return what if isinstance(what, bytes) else what()
 
 
 class Journal:
@@ -106,6 +116,11 @@ class Journal:
         self._next.kept.setdefault(owner, {})[number] = (run, run.count, False)
         self._enter()
 
+    def keep_body(self, owner: str, number: int, body: Encode) -> None:
+        """Keep what is not for clients."""
+        self._next.kept.setdefault(owner, {})[number] = (body, 1, False)
+        self._enter()
+
     def replace(self, owner: str, number: int, body: bytes) -> None:
         """Keep something in the place of what may be there."""
         self._next.kept.setdefault(owner, {})[number] = (body, 1, True)
@@ -123,7 +138,7 @@ class Journal:
                 self._enter()
 
     def discard_all(self, owner: str) -> None:
-        """Nothing of an owner is needed any more, and nothing will be kept for it again."""
+        """Nothing of what was kept for an owner is needed any more."""
         self._next.kept.pop(owner, None)
         self._next.discarded.pop(owner, None)
         self._next.ended.append(owner)

@@ -87,9 +87,12 @@ class Sessions:
 
     # --- start ---
 
-    async def load(self, documents: Documents) -> None:
-        """Take up the sessions that are on disk. Those that were connected when the server ended are away from now."""
-        self._waiting = await self._backlogs.owners()
+    async def load(self, documents: Documents, waiting: dict[str, Backlog]) -> None:
+        """Take up the sessions that are on disk. Those that were connected when the server ended are away from now.
+
+        `waiting` is what is there for sessions and groups, by owner; what belongs to none of them is discarded.
+        """
+        self._waiting = waiting
         owners = set(self._waiting)
         after = ""
         while page := await documents.scan(KIND, after=after, limit=PAGE):

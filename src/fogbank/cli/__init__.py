@@ -9,6 +9,7 @@ COMMANDS = {
     "env": "fogbank.cli.env:env",
     "thing": "fogbank.cli.thing:thing",
     "sql": "fogbank.cli.sql:sql",
+    "rule": "fogbank.cli.rule:rule",
     "policy": "fogbank.cli.policy:policy",
     "trace": "fogbank.cli.trace:trace",
     "demo": "fogbank.cli.demo:demo",
@@ -53,6 +54,7 @@ def main() -> None:
     eval $(fogbank env)     point boto3 and the AWS CLI at it
     fogbank thing create lamp --out certs/      make a device and its certificate
     fogbank sql eval "SELECT * FROM 'a' WHERE t > 50" --topic a --payload '{"t": 49}'
+    fogbank rule test fever --topic room/1 --payload '{"t": 49}'
     fogbank policy simulate --policy lamp.json --thing lamp --publish device/lamp/state
     fogbank trace           follow what happens, and why
     """

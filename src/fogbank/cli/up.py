@@ -8,13 +8,14 @@ import signal
 import sys
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import click
 import msgspec
 
 from fogbank.cli.data_dir import READY_FILE, default_data_dir
 from fogbank.errors import FogbankError
-from fogbank.settings import AccessKey, Limits, Settings
+from fogbank.settings import AccessKey, Endpoints, Limits, Settings
 
 
 class AccessKeyPair(click.ParamType[AccessKey]):
@@ -93,6 +94,17 @@ PORT = click.IntRange(0, 65535)
     help="aws: AWS IoT's sizes and depths; strict: its rates as well; open: what MQTT itself allows.",
 )
 @click.option(
+    "--connections-per-principal",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="MQTT connections that one certificate, access key or token holder may have at once.  [default: any number]",
+)
+@click.option(
+    "--check-roles",
+    is_flag=True,
+    help="Check the roles of rules even while the account has neither a role nor a user, when all are taken for good.",
+)
+@click.option(
     "--ready-file",
     type=click.Path(dir_okay=False, path_type=Path),
     help="Write addresses and keys here, as JSON, once every listener accepts.",
@@ -106,13 +118,19 @@ def up(data: Path | None, limits: str, verbose: bool, **options: Any) -> None:
     where; the same and the keys are in the ready file. Examples:
       fogbank up
       fogbank up --data /tmp/fog --api-port 0 --mqtt-port 0 --https-port 0 --ready-file ready.json
+
+    Rules call other services where the environment says they are: AWS_ENDPOINT_URL_SQS and the like for one service,
+    AWS_ENDPOINT_URL for all others, FOGBANK_CALL_AWS=1 for AWS itself; and sign as AWS's SDKs do, by
+    AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or a profile.
     """
     _check(options)
     data_dir = (data or default_data_dir()).absolute()
-    settings = Settings(data_dir=data_dir, limits=Limits(limits), **options)
     from fogbank.cli.logs import set_up_logging  # after the options are known to be good
+    from fogbank.outbound import read_endpoints
 
     try:
+        endpoints = _others(read_endpoints(os.environ), options["host"], options["api_port"])
+        settings = Settings(data_dir=data_dir, limits=Limits(limits), endpoints=endpoints, **options)
         data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         set_up_logging(data_dir, verbose=verbose)
         _run(settings)
@@ -128,6 +146,15 @@ def _check(options: dict[str, Any]) -> None:
         raise click.BadParameter(f"{account!r} is not twelve digits", param_hint="--account-id")
     if options["plain_policy"] is not None and options["plain_mqtt_port"] is None:
         raise click.BadParameter("needs --plain-mqtt-port", param_hint="--plain-policy")
+
+
+def _others(endpoints: Endpoints, host: str, port: int) -> Endpoints:
+    """Without the instance itself: `fogbank env` sets AWS_ENDPOINT_URL to it, and it has none of these services."""
+    if endpoints.default is None:
+        return endpoints
+    parts = urlsplit(endpoints.default)
+    own = parts.port == port and parts.hostname in ("127.0.0.1", "localhost", "::1", host)
+    return msgspec.structs.replace(endpoints, default=None) if own else endpoints
 
 
 def _run(settings: Settings) -> None:

@@ -1,22 +1,33 @@
 """IoT's operations on topic rules, from the wire to the rules service and back."""
 
+from collections.abc import Awaitable, Callable, Iterable
+
 from fogbank.errors import InvalidRequest
-from fogbank.gateway.call import Call, Members, operation
+from fogbank.gateway.call import Call, Caller, Members, operation
 from fogbank.rules.definition import Rule
 from fogbank.rules.service import MAX_RESULTS, TopicRules
+
+PassRoles = Callable[[Caller, Iterable[str], str], Awaitable[None]]
+
+
+async def _anybody(caller: Caller, roles: Iterable[str], service: str) -> None:
+    """Where there is nobody but the root."""
 
 
 class IotRulesApi:
     """CreateTopicRule to DisableTopicRule of botocore's `iot` model."""
 
-    def __init__(self, rules: TopicRules) -> None:
+    def __init__(self, rules: TopicRules, pass_roles: PassRoles = _anybody) -> None:
+        """`pass_roles` raises AccessDenied where a caller may not pass roles to a service: those that a statement or a
+        template names, which the members of a request do not show."""
         self._rules = rules
+        self._pass_roles = pass_roles
 
     @operation("iot", "CreateTopicRule")
     async def create_topic_rule(self, call: Call) -> Members:
         if call.params.get("tags"):
             raise InvalidRequest("tags (x-amz-tagging) of rules are not supported yet; create the rule without them")
-        await self._rules.create(call.params["ruleName"], call.params["topicRulePayload"])
+        await self._rules.create(call.params["ruleName"], call.params["topicRulePayload"], self._passing(call))
         return {}
 
     @operation("iot", "GetTopicRule")
@@ -49,7 +60,7 @@ class IotRulesApi:
 
     @operation("iot", "ReplaceTopicRule")
     async def replace_topic_rule(self, call: Call) -> Members:
-        await self._rules.replace(call.params["ruleName"], call.params["topicRulePayload"])
+        await self._rules.replace(call.params["ruleName"], call.params["topicRulePayload"], self._passing(call))
         return {}
 
     @operation("iot", "DeleteTopicRule")
@@ -66,6 +77,9 @@ class IotRulesApi:
     async def disable_topic_rule(self, call: Call) -> Members:
         await self._rules.disable(call.params["ruleName"])
         return {}
+
+    def _passing(self, call: Call) -> Callable[[Iterable[str]], Awaitable[None]]:
+        return lambda roles: self._pass_roles(call.caller, roles, "iot.amazonaws.com")
 
     def _summary(self, rule: Rule) -> Members:
         return {

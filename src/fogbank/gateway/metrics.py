@@ -45,16 +45,22 @@ BROKER = (
     Family("journal_failures_total", "failed_commits", "Commits that failed."),
 )
 RULES = (
-    Family("rule_messages_total", "matched", "Messages that a rule has looked at."),
-    Family("rule_fired_total", "fired", "Messages that a rule has fired for."),
+    Family("rule_topic_match_total", "matched", "TopicMatch: messages on a topic that a rule listens to."),
+    Family("rule_parse_error_total", "unparsed", "ParseError: messages for a rule whose payload is not JSON."),
+    Family("rule_executed_total", "fired", "RulesExecuted: messages that a rule has fired for."),
+    Family("rule_message_throttled_total", "throttled", "RuleMessageThrottled: messages lost since too many waited."),
     Family("rule_broken_total", "broken", "Messages whose evaluation failed or whose result was too large."),
-    Family("rule_dropped_total", "throttled", "Messages that fired and were lost since too many waited."),
-    Family("rule_actions_total", "success", "Actions done."),
-    Family("rule_action_failures_total", "failure", "Actions given up."),
-    Family("rule_error_actions_total", "error_action_success", "Error actions done."),
-    Family("rule_error_action_failures_total", "error_action_failure", "Error actions given up."),
+    Family("rule_resumed_total", "resumed", "Messages whose actions an earlier process had begun and not ended."),
 )
-NOT_FOUND = Family("rule_not_found_total", "", "Messages published to rules that do not run, by Basic Ingest.")
+"""What AWS has is named as AWS names it ("Rule metrics" in the developer guide)."""
+ACTIONS = (
+    Family("rule_success_total", "success", "Success: actions done."),
+    Family("rule_failure_total", "failure", "Failure: actions given up."),
+    Family("rule_error_action_success_total", "error_action_success", "ErrorActionSuccess: error actions done."),
+    Family("rule_error_action_failure_total", "error_action_failure", "ErrorActionFailure: error actions given up."),
+)
+"""Of a rule and a kind of action, the dimension ActionType."""
+NOT_FOUND = Family("rule_not_found_total", "", "RuleNotFound: messages for rules that do not run, by Basic Ingest.")
 
 
 class MetricsPage:
@@ -81,6 +87,12 @@ class MetricsPage:
             yield from _head(family)
             for name, counters in rules.items():  # whose names need no escaping
                 yield f'fogbank_{family.name}{{rule="{name}"}} {getattr(counters, family.field)}'
+        for family in ACTIONS:
+            yield from _head(family)
+            for name, counters in rules.items():
+                for kind, counted in counters.actions.items():
+                    labels = f'rule="{name}",action_type="{kind}"'
+                    yield f"fogbank_{family.name}{{{labels}}} {getattr(counted, family.field)}"
         yield from _head(NOT_FOUND)
         yield f"fogbank_{NOT_FOUND.name} {self._not_found()}"
 

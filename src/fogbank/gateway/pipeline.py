@@ -4,9 +4,11 @@ Each handler reads from the exchange what those before it found out and adds its
 way and is translated once, by `errors`.
 """
 
+import re
 from collections.abc import Awaitable, Callable, Iterable
 from email.utils import formatdate
 from functools import partial
+from urllib.parse import unquote
 
 import msgspec
 
@@ -14,6 +16,7 @@ from fogbank import __version__
 from fogbank.arns import Arns
 from fogbank.awswire.errors import UnknownOperation
 from fogbank.awswire.http import Response, parse_query
+from fogbank.awswire.sigv4 import read_claim
 from fogbank.clock import Clock
 from fogbank.errors import Forbidden
 from fogbank.gateway.access_control import AccessControl
@@ -22,6 +25,7 @@ from fogbank.gateway.body import Bodies
 from fogbank.gateway.dispatch import Dispatcher
 from fogbank.gateway.errors import response_to
 from fogbank.gateway.exchange import AsgiMessage, Disconnected, Exchange, Receive, Send
+from fogbank.gateway.iot_rule_destinations import CONFIRM_PATH
 from fogbank.gateway.metrics import CONTENT_TYPE
 from fogbank.gateway.trace import TraceStreams
 from fogbank.identity.signer import Signers
@@ -31,6 +35,7 @@ Step = Callable[[Exchange], Awaitable[None]]
 
 OWN_PATHS = "/_fogbank/"
 """Paths that are this platform's own and no service's."""
+RULE_TEST = re.compile(r"/_fogbank/rules/(?P<rule>\w+)/test", re.ASCII)
 
 
 class Gateway:
@@ -51,6 +56,8 @@ class Gateway:
         metrics: Callable[[], bytes] | None = None,
         signers: Signers | None = None,
         access: AccessControl | None = None,
+        confirm: Callable[[str], Awaitable[Response]] | None = None,
+        rule_test: Callable[[str, bytes], Awaitable[Response]] | None = None,
     ) -> None:
         """`access_keys` finds the key of an ID; `recheck` is `PrincipalStore.recheck`, asked for each request of a
         device. A device is known by the Arrival that the transport leaves in the scope's state. `ca` gives the
@@ -58,13 +65,12 @@ class Gateway:
         the zip of a function for the token of a `Code.Location`, None where the token is not good. `desk` knows of
         custom authorizers; without one there are none. `metrics` gives the text of what is counted, for keys alone.
         `signers` knows users and sessions too, and not only the root's keys; `access` what they may do. Without it
-        there must be nobody but the root and devices."""
+        there must be nobody but the root and devices. `confirm` takes back the token of a topic rule destination from
+        whoever has it. `rule_test` answers a dry run of the rule of that name, for the root's keys alone."""
         self._clock = clock
         self._traces = None if trace is None else TraceStreams(trace)
         self._dispatcher = dispatcher = Dispatcher(apis)
-        self._authenticator = authenticator = Authenticator(
-            arns, clock, access_keys, recheck, desk, signers
-        )
+        self._authenticator = authenticator = Authenticator(arns, clock, access_keys, recheck, desk, signers)
         self._bodies = bodies = Bodies()
         self._steps: tuple[Step, ...] = (
             authenticator.claim,  # who says they ask, judged by the headers alone
@@ -88,6 +94,8 @@ class Gateway:
             self._own["GET", "/_fogbank/code"] = partial(self._serve_code, code)
         if metrics is not None:
             self._own["GET", "/_fogbank/metrics"] = partial(self._serve_metrics, metrics)
+        self._confirm = confirm
+        self._rule_test = rule_test
         self._date = (0, b"")
 
     async def __call__(self, scope: AsgiMessage, receive: Receive, send: Send) -> None:
@@ -98,6 +106,10 @@ class Gateway:
         try:
             if exchange.request.path.startswith(OWN_PATHS):
                 await self._answer_own(exchange, send)
+                return
+            if self._confirm is not None and _is_confirmation(exchange):
+                token = unquote(exchange.request.path.removeprefix(CONFIRM_PATH))
+                await self._respond(exchange, await self._confirm(token), send)
                 return
             for step in self._steps:
                 await step(exchange)
@@ -118,9 +130,14 @@ class Gateway:
             self._traces.close()
 
     async def _answer_own(self, exchange: Exchange, send: Send) -> None:
-        answer = self._own.get((exchange.request.method, exchange.request.path))
+        method, path = exchange.request.method, exchange.request.path
+        tested = RULE_TEST.fullmatch(path)
+        if tested is not None and method == "POST" and self._rule_test is not None:
+            await self._test_rule(self._rule_test, tested["rule"], exchange, send)
+            return
+        answer = self._own.get((method, path))
         if answer is None:
-            raise UnknownOperation(f"Fogbank has nothing at {exchange.request.method} {exchange.request.path[:256]}")
+            raise UnknownOperation(f"Fogbank has nothing at {method} {path[:256]}")
         await answer(exchange, send)
 
     async def _health(self, exchange: Exchange, send: Send) -> None:
@@ -147,6 +164,14 @@ class Gateway:
             raise UnknownOperation("There are no metrics to read here.")
         await self._respond(exchange, Response(200, (("content-type", CONTENT_TYPE),), metrics()), send)
 
+    async def _test_rule(
+        self, test: Callable[[str, bytes], Awaitable[Response]], rule: str, exchange: Exchange, send: Send
+    ) -> None:
+        await self._authenticate(exchange)
+        if exchange.caller.device is not None:
+            raise UnknownOperation("There are no rules to test here.")
+        await self._respond(exchange, await test(rule, exchange.request.body), send)
+
     async def _stream_trace(self, exchange: Exchange, send: Send) -> None:
         await self._authenticate(exchange)
         if self._traces is None or exchange.caller.device is not None:
@@ -168,3 +193,9 @@ class Gateway:
         if second != self._date[0]:
             self._date = (second, formatdate(second, usegmt=True).encode())
         return [(b"date", self._date[1]), (b"x-amzn-requestid", exchange.request_id.encode())]
+
+
+def _is_confirmation(exchange: Exchange) -> bool:
+    """Whether somebody brings a token back. What is signed goes the way of all operations."""
+    request = exchange.request
+    return request.method == "GET" and request.path.startswith(CONFIRM_PATH) and read_claim(request) is None

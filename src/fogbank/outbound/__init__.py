@@ -6,11 +6,12 @@ Loaded at the first call and not before, since most of what is in here is heavy 
 from fogbank.clock import Clock
 from fogbank.outbound.aws import AwsClient
 from fogbank.outbound.credentials import CredentialChain
-from fogbank.outbound.endpoints import Endpoints
+from fogbank.outbound.endpoints import read_endpoints
 from fogbank.outbound.http import HttpPool
 from fogbank.outbound.kafka import KafkaProducers
+from fogbank.settings import Endpoints
 
-__all__ = ["Endpoints", "Outbound"]
+__all__ = ["Outbound", "read_endpoints"]
 
 
 class Outbound:

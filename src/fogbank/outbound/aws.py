@@ -6,9 +6,10 @@ from typing import Any
 
 from fogbank.clock import Clock
 from fogbank.outbound.credentials import CredentialChain
-from fogbank.outbound.endpoints import Endpoints
+from fogbank.outbound.endpoints import obstacle
 from fogbank.outbound.service import Service
 from fogbank.ports import HttpTargets, OutboundError
+from fogbank.settings import Endpoints
 
 
 class AwsClient:
@@ -28,7 +29,7 @@ class AwsClient:
 
     def obstacle(self, service: str) -> str | None:
         """Port AwsServices."""
-        return self._endpoints.obstacle(service)
+        return obstacle(self._endpoints, service)
 
     def url(self, service: str) -> str | None:
         """Port AwsServices."""
@@ -40,7 +41,7 @@ class AwsClient:
         credentials = await self._credentials.get()
         if wire.discovers:
             wire = await self._discovered(wire, credentials)
-        answer = await self._http.send(wire.encode(operation, dict(params), credentials))
+        answer = await self._http.send(wire.encode(operation, dict(params), credentials, self._clock.time()))
         return wire.decode(operation, answer)
 
     async def _discovered(self, wire: Service, credentials: Any) -> Service:
@@ -48,16 +49,15 @@ class AwsClient:
         cell, until = self._cells.get(wire.name, (wire, 0.0))
         if self._clock.monotonic() < until:
             return cell
-        answer = await self._http.send(wire.encode("DescribeEndpoints", {}, credentials))
+        answer = await self._http.send(wire.encode("DescribeEndpoints", {}, credentials, self._clock.time()))
         [endpoint, *_] = wire.decode("DescribeEndpoints", answer)["Endpoints"]
         cell = await asyncio.to_thread(Service, wire.name, self._region, f"https://{endpoint['Address']}")
         self._cells[wire.name] = (cell, self._clock.monotonic() + endpoint["CachePeriodInMinutes"] * 60)
         return cell
 
     async def _load(self, service: str) -> Service:
-        obstacle = self._endpoints.obstacle(service)
-        if obstacle is not None:
-            raise OutboundError(obstacle, code="NoEndpoint")
+        if (missing := obstacle(self._endpoints, service)) is not None:
+            raise OutboundError(missing, code="NoEndpoint")
         async with self._loading:
             if service not in self._services:
                 endpoint = self._endpoints.url(service)

@@ -1,16 +1,15 @@
-"""Where the services are that the platform calls: nowhere, unless the operator says so.
+"""How the environment says where the services are that the platform calls.
 
-An action must never reach an account by accident, so AWS itself is called only where that was asked for by name. All
-else is AWS's own convention ("Service-specific endpoints" in the AWS SDKs and Tools Reference Guide):
-`AWS_ENDPOINT_URL_SQS`, `AWS_ENDPOINT_URL_DYNAMODB`, ... for one service, `AWS_ENDPOINT_URL` for all that have none.
+`FOGBANK_CALL_AWS` is ours, all else AWS's own convention ("Service-specific endpoints" in the AWS SDKs and Tools
+Reference Guide): `AWS_ENDPOINT_URL_SQS`, `AWS_ENDPOINT_URL_DYNAMODB`, ... for one service, `AWS_ENDPOINT_URL` for all
+that have none.
 """
 
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-import msgspec
-
 from fogbank.errors import FogbankError
+from fogbank.settings import Endpoints
 
 VARIABLE = "AWS_ENDPOINT_URL"
 CALL_AWS = "FOGBANK_CALL_AWS"
@@ -43,43 +42,29 @@ class BadEndpoint(FogbankError):
     """An endpoint is not the URL of an HTTP server."""
 
 
-class Endpoints(msgspec.Struct, frozen=True, kw_only=True):
-    """Which services are where."""
+def read_endpoints(environment: Mapping[str, str]) -> Endpoints:
+    """From environment variables. Raises BadEndpoint, naming the variable."""
+    urls = {
+        service: _check(variable(service), environment[variable(service)])
+        for service in SERVICES
+        if environment.get(variable(service))
+    }
+    default = environment.get(VARIABLE) or None
+    return Endpoints(
+        urls=urls,
+        default=None if default is None else _check(VARIABLE, default),
+        aws=environment.get(CALL_AWS, "") in ("1", "true", "yes"),
+    )
 
-    urls: Mapping[str, str] = {}
-    """By botocore's name of the service."""
-    default: str | None = None
-    """Of all services that are not in `urls`."""
-    aws: bool = False
-    """Whether services without an endpoint are AWS's own."""
 
-    @classmethod
-    def read(cls, environment: Mapping[str, str]) -> "Endpoints":
-        """From environment variables. Raises BadEndpoint, naming the variable."""
-        urls = {
-            service: _check(variable, environment[variable])
-            for service, variable in ((name, f"{VARIABLE}_{spelled}") for name, spelled in SERVICES.items())
-            if environment.get(variable)
-        }
-        default = environment.get(VARIABLE) or None
-        return cls(
-            urls=urls,
-            default=None if default is None else _check(VARIABLE, default),
-            aws=environment.get(CALL_AWS, "") in ("1", "true", "yes"),
-        )
-
-    def url(self, service: str) -> str | None:
-        """Where `service` is; None: at AWS, or nowhere."""
-        return self.urls.get(service, self.default)
-
-    def obstacle(self, service: str) -> str | None:
-        """Why `service` cannot be called; None: it can."""
-        if self.aws or self.url(service) is not None:
-            return None
-        return (
-            f"there is no endpoint for {service}: set {variable(service)} (or {VARIABLE}) to the URL of one, "
-            f"or {CALL_AWS}=1 to call AWS itself"
-        )
+def obstacle(endpoints: Endpoints, service: str) -> str | None:
+    """Why `service` cannot be called; None: it can."""
+    if endpoints.aws or endpoints.url(service) is not None:
+        return None
+    return (
+        f"there is no endpoint for {service}: set {variable(service)} (or {VARIABLE}) to the URL of one, "
+        f"or {CALL_AWS}=1 to call AWS itself"
+    )
 
 
 def variable(service: str) -> str:

@@ -19,10 +19,16 @@ class Counters(msgspec.Struct):
     """Messages on a topic that FROM matches, or that came by Basic Ingest (TopicMatch)."""
     fired: int = 0
     """Messages for which WHERE was true (RulesExecuted)."""
+    unparsed: int = 0
+    """Messages whose payload is not JSON (ParseError). That it counts whatever the statement makes of them is
+    UNVERIFIED; payloads without a byte are not counted."""
     broken: int = 0
     """Messages whose evaluation failed, or whose result was too large for an action."""
     throttled: int = 0
-    """Messages that fired and for which an action was not done because its queue was full (RuleMessageThrottled)."""
+    """Messages lost since too many waited, be it for an answer or for an action (RuleMessageThrottled)."""
+    resumed: int = 0
+    """Messages whose actions were under way when an earlier process ended, and were begun anew; counted nowhere else
+    but in what became of their actions."""
     success: int = 0
     """Actions done."""
     failure: int = 0

@@ -46,10 +46,12 @@ Settle = Callable[["Delivery", Failure | None], None]
 class Delivery:
     """A firing on its way through the actions of its rule."""
 
-    __slots__ = ("failures", "firing", "left", "size")
+    __slots__ = ("failures", "firing", "left", "row", "size")
 
-    def __init__(self, firing: Firing, lanes: int) -> None:
+    def __init__(self, firing: Firing, lanes: int, row: int = 0) -> None:
         self.firing = firing
+        self.row = row
+        """Under which number it is kept until all is done; 0: it is not."""
         self.left = lanes
         """Lanes that have not told yet what became of it."""
         self.failures: list[Failure] = []
@@ -91,6 +93,12 @@ class Lane:
         self._workers = 0
         self._starting = 0
         self._lingering = 0
+
+    def has_room(self, size: int) -> bool:
+        """Whether at most half of the queue is taken with so many bytes more, or nothing waits at all."""
+        if not self._waiting:
+            return True
+        return len(self._waiting) < MAX_WAITING // 2 and self._waiting_bytes + size <= MAX_WAITING_BYTES // 2
 
     def put(self, delivery: Delivery) -> Failure | None:
         """Take a delivery, or tell why not: too many wait already."""

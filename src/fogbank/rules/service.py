@@ -5,7 +5,7 @@ A change is compiled, committed, and only then switched over in the engine; the 
 
 import asyncio
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Iterable
 
 import msgspec
 
@@ -15,6 +15,7 @@ from fogbank.errors import FogbankError, InvalidRequest, ResourceAlreadyExists
 from fogbank.ports import Delete, Documents, Put, StaleVersion, StorageError
 from fogbank.rules.compiled import CompiledRule
 from fogbank.rules.definition import Members, Rule, RulePayload, check_name, read_payload, rules_of
+from fogbank.rules.destinations import Destinations
 from fogbank.rules.engine import RuleEngine
 from fogbank.rules.errors import ConflictingResourceUpdate, unknown_rule
 from fogbank.storage.collection import Stored
@@ -28,6 +29,10 @@ MAX_RESULTS = 10_000
 """The largest page of ListTopicRules that the model allows, and the one given where none is asked for."""
 
 
+MayPass = Callable[[Iterable[str]], Awaitable[None]]
+"""Raises where whoever makes a rule may not give it these roles (`iam:PassRole`)."""
+
+
 class RulePage(msgspec.Struct, frozen=True):
     """Some rules in the order of their names, and the token of the next page if there is more."""
 
@@ -39,11 +44,20 @@ class TopicRules:
     """Owns the stored definitions and keeps the engine in step with them."""
 
     def __init__(
-        self, documents: Documents, engine: RuleEngine, arns: Arns, clock: Clock, *, max_rules: int | None = MAX_RULES
+        self,
+        documents: Documents,
+        engine: RuleEngine,
+        arns: Arns,
+        clock: Clock,
+        *,
+        destinations: Destinations | None = None,
+        max_rules: int | None = MAX_RULES,
     ) -> None:
+        """Without `destinations` there must be no rules with the action `http`."""
         self._documents = documents
         self._stored = rules_of(documents)
         self._engine = engine
+        self._destinations = destinations
         self._arns = arns
         self._clock = clock
         self._max_rules = max_rules
@@ -83,22 +97,30 @@ class TopicRules:
             return RulePage(found)
         return RulePage(found[:limit], _write_token(found[limit - 1].name))
 
-    async def create(self, name: str, payload: Members) -> Rule:
-        """Raises ResourceAlreadyExists, SqlParse, InvalidRequest."""
+    async def create(self, name: str, payload: Members, may_pass: MayPass | None = None) -> Rule:
+        """Raises ResourceAlreadyExists, SqlParse, InvalidRequest, and what `may_pass` raises for the rule's roles."""
         compiled = await self._compile(check_name(name), read_payload(payload), self._clock.time())
+        if may_pass is not None:
+            await may_pass(compiled.roles)
         if await self._stored.get(name) is not None:
             raise ResourceAlreadyExists(f"the rule {name} exists already", resourceId=name, resourceArn=self.arn(name))
         if self._max_rules is not None and len(await self._stored.scan(limit=self._max_rules)) >= self._max_rules:
             raise InvalidRequest(f"the account has {self._max_rules} rules, which is its quota; delete one first")
+        await self._ensure_destinations(compiled)
         put = self._stored.putting(name, compiled.rule, expect=0)
         await self._change(name, put, lambda: self._engine.install(compiled))
         return compiled.rule
 
-    async def replace(self, name: str, payload: Members) -> Rule:
+    async def replace(self, name: str, payload: Members, may_pass: MayPass | None = None) -> Rule:
         """Set the whole payload anew; the creation date stays. Raises as `create`, and for an unknown rule."""
         given = read_payload(payload)
         stored = await self._find(name)
-        return await self._put(stored, msgspec.structs.replace(stored.value, payload=given))
+        return await self._put(stored, msgspec.structs.replace(stored.value, payload=given), may_pass)
+
+    async def compiled(self, name: str) -> CompiledRule:
+        """A rule ready to run beside the one that does, disabled or not. Raises as `get`."""
+        rule = await self.get(name)
+        return await self._compile(name, rule.payload, rule.created_at)
 
     async def enable(self, name: str) -> Rule:
         return await self._set_disabled(name, False)
@@ -126,11 +148,20 @@ class TopicRules:
         """On a thread: the longest statements take a second, and devices are not to wait for them."""
         return await asyncio.to_thread(self._engine.compile, name, payload, created_at)
 
-    async def _put(self, before: Stored[Rule], rule: Rule) -> Rule:
+    async def _put(self, before: Stored[Rule], rule: Rule, may_pass: MayPass | None = None) -> Rule:
         compiled = await self._compile(rule.name, rule.payload, rule.created_at)
+        if may_pass is not None:
+            await may_pass(compiled.roles)
+        await self._ensure_destinations(compiled)
         put = self._stored.putting(rule.name, compiled.rule, expect=before.version)
         await self._change(rule.name, put, lambda: self._engine.install(compiled))
         return compiled.rule
+
+    async def _ensure_destinations(self, compiled: CompiledRule) -> None:
+        """Before the commit: one too many is no harm, a rule without its destination would never get anything out."""
+        if self._destinations is not None:
+            error = compiled.error_action
+            await self._destinations.ensure((*compiled.actions, *(() if error is None else (error,))))
 
     async def _change(self, name: str, change: Put | Delete, switch: Callable[[], None]) -> None:
         """Commit a change and switch the engine over, one change of a rule at a time.

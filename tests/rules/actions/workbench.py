@@ -10,7 +10,7 @@ import msgspec
 from fogbank.arns import Arns
 from fogbank.clock import Clock, SystemClock
 from fogbank.message import Message, Origin
-from fogbank.outbound import Endpoints, Outbound
+from fogbank.outbound import Outbound
 from fogbank.ports import HttpAnswer, HttpRequest, KafkaRecord, OutboundError, RoleRights
 from fogbank.rules.actions.base import Action, Outside
 from fogbank.rules.compiled import CompiledRule, compile_rule
@@ -19,6 +19,7 @@ from fogbank.rules.definition import read_payload
 from fogbank.rules.executor import Executor
 from fogbank.rules.faults import Faults
 from fogbank.rules.subscriber import Events, RuleSubscriber
+from fogbank.settings import Endpoints
 from fogbank.tasks import Tasks
 from fogbank.trace import Trace, TraceEvent
 

@@ -12,14 +12,17 @@ from botocore.config import Config
 from fogbank.cli.demo.device_process import Credentials
 from fogbank.ready import Ready
 
-ROLE = "arn:aws:iam::{account}:role/demo"
+ROLE_NAME = "demo"
+ROLE = f"arn:aws:iam::{{account}}:role/{ROLE_NAME}"
+TRUST = {"Effect": "Allow", "Principal": {"Service": "iot.amazonaws.com"}, "Action": "sts:AssumeRole"}
+MAY_PUBLISH = {"Effect": "Allow", "Action": "iot:Publish", "Resource": "*"}
 
 
 class App:
     """AWS's calls by the names they have there, in the few combinations that the story needs."""
 
     def __init__(self, where: Ready, certificates: Path) -> None:
-        session = boto3.Session(where.access_key_id, where.secret_access_key, region_name=where.region)
+        self._session = session = boto3.Session(where.access_key_id, where.secret_access_key, region_name=where.region)
         direct = Config(proxies={})  # a proxy, as offices have them, does not lead to this machine
         self.iot = session.client("iot", endpoint_url=where.api, config=direct)
         self.data = session.client("iot-data", endpoint_url=where.api, config=direct)
@@ -27,6 +30,7 @@ class App:
         self._where = where
         self._certificates = certificates
         self._role = ROLE.format(account=where.account_id)
+        self._role_exists = False
 
     def arn(self, resource: str) -> str:
         """Of an IoT resource."""
@@ -85,8 +89,20 @@ class App:
         return {"lambda": {"functionArn": function_arn}}
 
     def republish(self, topic: str) -> dict[str, Any]:
-        """The action that publishes what the rule selected to another topic."""
+        """The action that publishes what the rule selected to another topic, in the name of a role that may."""
+        if not self._role_exists:
+            self._create_role()
         return {"republish": {"roleArn": self._role, "topic": topic, "qos": 1}}
+
+    def _create_role(self) -> None:
+        iam = self._session.client("iam", endpoint_url=self._where.api, config=Config(proxies={}))
+        try:
+            iam.create_role(RoleName=ROLE_NAME, AssumeRolePolicyDocument=_document(TRUST))
+        except iam.exceptions.EntityAlreadyExistsException:
+            pass  # made before, on the same platform
+        iam.put_role_policy(RoleName=ROLE_NAME, PolicyName="publish", PolicyDocument=_document(MAY_PUBLISH))
+        iam.close()
+        self._role_exists = True
 
     def desire(self, thing: str, state: dict[str, Any]) -> None:
         """Say in the shadow what the thing should be."""
@@ -100,3 +116,7 @@ class App:
             return {}
         state: dict[str, Any] = json.loads(document)["state"]
         return state
+
+
+def _document(statement: dict[str, Any]) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})

@@ -24,6 +24,7 @@ from fogbank.policy import Asker, BoundPolicies, PolicySet, Trust, TrustPolicy
 
 IOT = "iot.amazonaws.com"
 _REMEMBERED = 1024
+_REMEMBERED_ASKED = 4096
 _TIMES = ("aws:currenttime", "aws:epochtime")
 
 Context = dict[str, str | Sequence[str]]
@@ -64,11 +65,15 @@ class RoleRights:
         self._clock = clock
         self._asker = Asker("Service", (service,))
         self._known: dict[str, _Known] = {}
+        self._allowed: set[tuple[str, str, str]] = set()
+        """Roles, actions and resources of which the answer was yes, and will be until something changes."""
         self._count = changes.count
 
     async def check(self, role_arn: str, action: str, resource: str, *, source: str | None = None) -> None:
         """Raise Forbidden, with the reason, where the role may not do `action` on the ARN `resource`."""
-        if not self._strict and await self._is_unused():
+        self._look_out()
+        asked = (role_arn, action, resource)
+        if asked in self._allowed or (not self._strict and await self._is_unused()):
             return
         known = await self._find(role_arn)
         trust = known.trusted or known.trust.decide(self._asker, self._asked(source))
@@ -77,12 +82,18 @@ class RoleRights:
         decision = known.policies.decide(action, resource, self._moment() if known.timed else None)
         if not decision.allowed:
             raise Forbidden(f"Role {role_arn} is not authorized to perform {action}: {decision.reason}")
+        # Nothing has been awaited since the role was found as it is now: so this holds for `_count`, too.
+        if known.trusted is not None and not known.timed:
+            if len(self._allowed) >= _REMEMBERED_ASKED:
+                self._allowed.clear()
+            self._allowed.add(asked)
 
     def _look_out(self) -> int:
         """Forget what was known before a change; how many there have been."""
         count = self._changes.count
         if count != self._count:
             self._known.clear()
+            self._allowed.clear()
             self._unused = None
             self._count = count
         return count

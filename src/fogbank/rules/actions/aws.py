@@ -1,7 +1,6 @@
 """What the actions that call a service of AWS have in common: one call for a firing, or one for many."""
 
 import asyncio
-import logging
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -18,8 +17,6 @@ from fogbank.rules.actions.base import (
     failure,
 )
 from fogbank.rules.templates import Template
-
-log = logging.getLogger(__name__)
 
 _THROTTLED = ("Throttl", "Throughput", "Internal", "Unavailable", "LimitExceeded")
 """In the codes by which single items of a batch are refused: these may pass."""
@@ -48,8 +45,11 @@ class AwsAction(SingleAction):
         self._context = context
         self._arns = context.arns
         self._aws = context.outside(self.kind).aws
-        if (obstacle := self._aws.obstacle(self.service)) is not None:
-            log.warning('rule %s: action "%s" will fail for each message: %s', context.rule, self.kind, obstacle)
+
+    @property
+    def obstacle(self) -> str | None:
+        """Why every firing will fail, naming the setting that is missing; None: the service can be called."""
+        return self._aws.obstacle(self.service)
 
     def template(self, field: str, text: str) -> Template:
         """A parameter as a template. Raises SqlParse."""

@@ -160,6 +160,11 @@ class Action(Protocol):
         ...
 
     @property
+    def durable(self) -> bool:
+        """Whether it matters beyond the life of the process that it is done."""
+        ...
+
+    @property
     def most(self) -> int:
         """Plans that `perform` takes at once at most."""
         ...
@@ -188,6 +193,7 @@ class SingleAction:
 
     kind: str
     title: str
+    durable = True
     most = 1
     linger = 0.0
     retry_delays: Sequence[float] = RETRY_DELAYS
