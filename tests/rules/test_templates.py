@@ -34,6 +34,9 @@ EVENT = Event(
         ("${on}", "true"),
         ("${coords.latitude}", "47.5"),
         ("a${missing}b", "ab"),
+        ("a${nothing}b", "anullb"),
+        ("a${topic(2)}", "aiot"),
+        ("${topic(2)}b", "iotb"),
         ("${clientid() + '}' + \"{\"}", "c1}{"),
         ("${'it''s }'}", "it's }"),
         ("${deviceid}${deviceid}", "iot123iot123"),
@@ -41,6 +44,13 @@ EVENT = Event(
 )
 def test_rendering(text: str, expected: str) -> None:
     assert Template(text, STATEMENT, "topic").render(EVENT) == expected
+
+
+@pytest.mark.parametrize("expression", ["deviceid", "temp", "on", "nothing", "coords", "missing", "topic(2)"])
+def test_a_single_expression_is_written_as_one_of_several_is(expression: str) -> None:
+    alone = Template(f"<${{{expression}}}>", STATEMENT, "topic").render(EVENT)
+    twice = Template(f"<${{{expression}}}><${{{expression}}}>", STATEMENT, "topic").render(EVENT)
+    assert alone * 2 == twice
 
 
 def test_variables_of_set_can_be_used() -> None:

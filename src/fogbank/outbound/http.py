@@ -46,7 +46,6 @@ class HttpPool:
         from aiohttp import ClientError, ClientResponseError, ClientTimeout, InvalidURL
         from yarl import URL
 
-        where = place(request.url)
         try:
             async with session.request(
                 request.method,
@@ -56,19 +55,21 @@ class HttpPool:
                 allow_redirects=False,
                 timeout=ClientTimeout(total=request.timeout, sock_connect=CONNECT_TIMEOUT),
             ) as response:
-                answer = await _read(response, request.limit, where)
+                answer = await _read(response, request)
         except TimeoutError as error:
             raise OutboundError(
-                f"{where} did not answer within {request.timeout:g} s", code="Timeout", transient=True
+                f"{place(request.url)} did not answer within {request.timeout:g} s", code="Timeout", transient=True
             ) from error
         except (InvalidURL, ValueError) as error:
             raise OutboundError(f"{request.url!r} cannot be requested: {error}", code="BadRequest") from error
         except ClientResponseError as error:
             # Its own text tells the whole URL, secrets in the query included.
-            raise OutboundError(f"{where} did not answer in HTTP", code="Connection", transient=True) from error
+            raise OutboundError(
+                f"{place(request.url)} did not answer in HTTP", code="Connection", transient=True
+            ) from error
         except (ClientError, OSError) as error:
             reason = str(error) or type(error).__name__
-            raise OutboundError(f"{where}: {reason}", code="Connection", transient=True) from error
+            raise OutboundError(f"{place(request.url)}: {reason}", code="Connection", transient=True) from error
         return answer
 
     async def _open(self) -> "ClientSession":
@@ -107,13 +108,15 @@ def place(url: str) -> str:
     return f"{parts.scheme}://{parts.hostname or ''}{port}{parts.path}"
 
 
-async def _read(response: "ClientResponse", limit: int, where: str) -> HttpAnswer:
+async def _read(response: "ClientResponse", request: HttpRequest) -> HttpAnswer:
     body = bytearray()
     async for piece in response.content.iter_any():
         body += piece
-        if len(body) > limit:
+        if len(body) > request.limit:
             response.close()
-            raise OutboundError(f"{where} answered with more than {limit} bytes", code="AnswerTooLarge")
+            raise OutboundError(
+                f"{place(request.url)} answered with more than {request.limit} bytes", code="AnswerTooLarge"
+            )
     headers = {name.lower(): value for name, value in response.headers.items()}
     return HttpAnswer(response.status, response.reason or "", headers, bytes(body))
 

@@ -39,7 +39,7 @@ class JsonOperation:
     def encode(self, params: dict[str, Any]) -> Request:
         """The call, yet to be signed.
 
-        Raises KeyError, TypeError, ValueError, AttributeError or OverflowError where the parameters are not its own.
+        Raises KeyError, TypeError, ValueError or AttributeError where the parameters are not its own.
         """
         body = msgspec.json.encode(self._convert(params))
         return Request(self._method, self._path, self._query, self._headers, body)
@@ -144,14 +144,20 @@ class _Decoders:
         return _values(self.of(shape.value)) if kind == "map" else _same
 
     def _structure(self, shape: Any) -> Convert:
-        members: list[tuple[str, str, Convert]] = []
+        members: dict[str, tuple[str, Convert]] = {}
 
         def convert(value: Any) -> dict[str, Any]:
-            get = value.get
-            return {name: inner(one) for name, wire, inner in members if (one := get(wire)) is not None}
+            made = {}
+            for wire, one in value.items():
+                if one is not None and wire in members:
+                    name, inner = members[wire]
+                    made[name] = one if inner is _same else inner(one)
+            return made
 
         self._structures[shape.name] = convert
-        members += [(name, one.serialization.get("name", name), self.of(one)) for name, one in shape.members.items()]
+        members.update(
+            {one.serialization.get("name", name): (name, self.of(one)) for name, one in shape.members.items()}
+        )
         return convert
 
 

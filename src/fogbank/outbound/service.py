@@ -2,6 +2,7 @@
 
 Whatever botocore's model says of a service holds here without a line of ours: which protocol it speaks (JSON, query,
 REST), where a parameter travels, how an error looks. Its client is not used, since that blocks a thread per request.
+Only what is sent and answered by the thousand, plain calls in the JSON protocol, is `JsonOperation`'s and `Signer`'s.
 """
 
 from importlib.resources import files
@@ -9,6 +10,8 @@ from typing import Any
 
 import msgspec
 
+from fogbank.outbound.json_operation import JsonOperation, takes
+from fogbank.outbound.signer import Signer
 from fogbank.ports import HttpAnswer, HttpRequest, OutboundError
 
 OWN_MODELS = frozenset({"iotanalytics", "iotevents-data"})
@@ -64,22 +67,60 @@ class Service:
         self._serializer = create_serializer(model.resolved_protocol, include_validation=False)
         self._parser = create_parser(model.resolved_protocol)
         self._signer: Any = S3SigV4Auth if name == "s3" else SigV4Auth
+        self._json_signer = Signer(region, model.signing_name)
+        self._json_operations: dict[str, JsonOperation | None] = {}
 
-    def encode(self, operation: str, params: dict[str, Any], credentials: Any) -> HttpRequest:
-        """The request that calls `operation`. Raises OutboundError for parameters that cannot be sent."""
-        from botocore.awsrequest import create_request_object, prepare_request_dict
+    def encode(self, operation: str, params: dict[str, Any], credentials: Any, now: float) -> HttpRequest:
+        """The request that calls `operation`, signed for `now` in seconds since the epoch.
+
+        Raises OutboundError for parameters that cannot be sent.
+        """
         from botocore.exceptions import BotoCoreError
 
         try:
-            request = self._serializer.serialize_to_request(params, self._model.operation_model(operation))
-            if self._own:
-                request.pop("host_prefix", None)
-            prepare_request_dict(request, self._endpoint)
-            signed = create_request_object(request)
-            self._signer(credentials, self._model.signing_name, self._region).add_auth(signed)
+            json_operation = self._json_operation(operation)
+            if json_operation is None:
+                return self._encode(operation, params, credentials)
+            request = json_operation.encode(params)
+            headers = self._json_signer.sign(request, credentials, now)
         except (BotoCoreError, ValueError, TypeError, AttributeError, KeyError) as error:
             reason = str(error).replace("\n", "; ")
             raise OutboundError(f"{self.name} {operation}: {reason}", code="BadRequest") from error
+        return HttpRequest(
+            method=request.method,
+            url=json_operation.url,
+            headers=tuple(headers.items()),
+            body=request.body,
+            timeout=TIMEOUT,
+            limit=MAX_ANSWER,
+        )
+
+    def _json_operation(self, operation: str) -> JsonOperation | None:
+        """The operation in the JSON protocol; None: it speaks another, or has parameters that are botocore's matter."""
+        if operation not in self._json_operations:
+            self._json_operations[operation] = self._make_json_operation(operation)
+        return self._json_operations[operation]
+
+    def _make_json_operation(self, operation: str) -> JsonOperation | None:
+        from botocore.awsrequest import prepare_request_dict
+
+        model = self._model.operation_model(operation)
+        if self._model.resolved_protocol != "json" or model.endpoint or not takes(model.input_shape):
+            return None
+        frame = self._serializer.serialize_to_request({}, model)
+        prepare_request_dict(frame, self._endpoint)
+        return JsonOperation(frame["method"], frame["url"], frame["headers"], model.input_shape, model.output_shape)
+
+    def _encode(self, operation: str, params: dict[str, Any], credentials: Any) -> HttpRequest:
+        """As botocore does it, by its own clock, too."""
+        from botocore.awsrequest import create_request_object, prepare_request_dict
+
+        request = self._serializer.serialize_to_request(params, self._model.operation_model(operation))
+        if self._own:
+            request.pop("host_prefix", None)
+        prepare_request_dict(request, self._endpoint)
+        signed = create_request_object(request)
+        self._signer(credentials, self._model.signing_name, self._region).add_auth(signed)
         prepared = signed.prepare()
         body = prepared.body or b""
         headers = (
@@ -98,6 +139,12 @@ class Service:
         """The answer's members. Raises OutboundError where it is an error, or no answer of this service at all."""
         from botocore.parsers import ResponseParserError
 
+        try:
+            json_operation = self._json_operation(operation)
+            if json_operation is not None and (members := json_operation.decode(answer)) is not None:
+                return members
+        except (ValueError, TypeError, AttributeError) as error:
+            raise self._unreadable(operation, answer) from error
         shape = self._model.operation_model(operation).output_shape
         if answer.status < 300 and self._expects_json(shape) and answer.body.lstrip()[:1] not in (b"{", b""):
             raise self._unreadable(operation, answer)  # botocore's parser would take it for an empty answer

@@ -1,5 +1,6 @@
 """From the parser's tree to nodes: one method per rule of `grammar.lark`."""
 
+from decimal import Decimal
 from typing import Any, TypeAlias
 
 import msgspec
@@ -8,6 +9,7 @@ from lark.tree import Meta
 from lark.visitors import Transformer_NonRecursive
 
 from fogbank.sql import nodes
+from fogbank.sql.errors import SqlError
 from fogbank.sql.nodes import Expression, Selection, Statement, Subselect
 from fogbank.sql.values import DIGITS, PRECISION
 from fogbank.sql.version import Version
@@ -103,6 +105,9 @@ class Build(Transformer_NonRecursive[Token, Any]):
     def number(self, meta: Meta, parts: list[Token]) -> nodes.Literal:
         token = str(parts[0])
         exact = int(token) if token.isdigit() and len(token) <= DIGITS else PRECISION.create_decimal(token)
+        if isinstance(exact, Decimal) and not exact.is_finite():
+            text = "the number is beyond 9.99E999, the highest that a Decimal can be"
+            raise SqlError.at(text, self._text, meta.start_pos)
         return nodes.Literal(exact, at=meta.start_pos)
 
     def string(self, meta: Meta, parts: list[Token]) -> nodes.Literal:

@@ -71,8 +71,6 @@ class Compiler:
         return bool(self._aliases)
 
     def literal(self, node: nodes.Literal) -> Evaluate:
-        if isinstance(node.value, Decimal) and not node.value.is_finite():
-            self.fail("the number is beyond 9.99E999, the highest that a Decimal can be", node.at)
         value = self._exact(node.value)
         return lambda _: value
 

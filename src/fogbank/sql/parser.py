@@ -79,7 +79,7 @@ def _parser() -> "Lark":
 
 
 def _parse(text: str, version: Version, start: str) -> Any:
-    from lark.exceptions import UnexpectedCharacters, UnexpectedToken
+    from lark.exceptions import UnexpectedCharacters, UnexpectedToken, VisitError
 
     from fogbank.sql.build import Build
 
@@ -95,7 +95,10 @@ def _parse(text: str, version: Version, start: str) -> Any:
         offset = error.pos_in_stream or 0
         message = _strange(text, offset) or f"unexpected {_word(text, offset)!r}"
         raise SqlError.at(message, text, offset) from None
-    return Build(text, version).transform(tree)
+    try:
+        return Build(text, version).transform(tree)
+    except VisitError as error:
+        raise error.orig_exc from None
 
 
 def _unexpected(text: str, start: str, token: "Token", accepted: set[str]) -> SqlError:

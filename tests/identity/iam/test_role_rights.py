@@ -123,3 +123,38 @@ async def test_what_is_remembered_is_bounded(iam: Iam) -> None:
     for _ in range(3):
         await why_not(iam)
     assert len(iam.role_rights._known) == 1
+
+
+async def test_what_was_allowed_is_remembered_for_that_action_and_resource_alone(iam: Iam) -> None:
+    await iam.roles.make("r", TRUST_IOT)
+    await iam.roles.make("s", TRUST_IOT)
+    await iam.roles.put_inline("r", "p", document(statement(action="sqs:SendMessage", resource=QUEUE)))
+    for _ in range(2):
+        assert await why_not(iam) == ""
+        for role, action, resource in (
+            (ROLE, "sqs:SendMessage", QUEUE + "x"),
+            (ROLE, "sqs:DeleteMessage", QUEUE),
+            (f"{LOCAL}:role/s", "sqs:SendMessage", QUEUE),
+        ):
+            with pytest.raises(Forbidden):
+                await iam.role_rights.check(role, action, resource)
+    assert len(iam.role_rights._allowed) == 1
+    await iam.roles.delete_inline("r", "p")
+    assert await why_not(iam) != ""
+
+
+async def test_what_was_allowed_does_not_depend_on_which_rule_asked_first(iam: Iam) -> None:
+    condition = {"ArnEquals": {"aws:SourceArn": RULE}}
+    await iam.roles.make("r", trusting({"Service": "iot.amazonaws.com"}, Condition=condition))
+    await iam.roles.put_inline("r", "p", document(statement(action="sqs:*")))
+    assert await why_not(iam, source=RULE) == ""
+    assert await why_not(iam, source=RULE + "s") != ""
+
+
+async def test_topics_that_devices_choose_do_not_fill_the_memory(iam: Iam, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fogbank.identity.iam.role_rights._REMEMBERED_ASKED", 3)
+    await iam.roles.make("r", TRUST_IOT)
+    await iam.roles.put_inline("r", "p", document(statement(action="sqs:*")))
+    for number in range(10):
+        await iam.role_rights.check(ROLE, "sqs:SendMessage", f"{QUEUE}{number}")
+        assert len(iam.role_rights._allowed) <= 3

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from tests.rules.actions.workbench import Workbench
 
-from fogbank.errors import InvalidRequest
+from fogbank.errors import InvalidRequest, ServiceUnavailable
 from fogbank.message import Message, MessageProperties
+from fogbank.ports import StorageError
 from fogbank.rules.actions.base import Firing, Need
 from fogbank.rules.actions.republish import MAX_HOPS
 from fogbank.rules.errors import SqlParse
 from fogbank.sql import Event
+from fogbank.testing import FakeClock
 
 if TYPE_CHECKING:
     from tests.rules.conftest import Platform
@@ -107,8 +110,8 @@ async def test_the_bound_of_a_chain(
     assert [message.topic for message in platform.router.published] == (["t", "u"] if passes else ["t"])
 
 
-def _republish(topic: str, **headers: Any) -> Action:
-    return {"republish": {"topic": topic, "roleArn": ROLE, "headers": headers}}
+def _republish(topic: str, *, qos: int = 0, **headers: Any) -> Action:
+    return {"republish": {"topic": topic, "roleArn": ROLE, "qos": qos, "headers": headers}}
 
 
 async def test_headers_go_along(recorded: Workbench) -> None:
@@ -155,7 +158,7 @@ async def test_headers_that_are_empty_are_left_out(recorded: Workbench) -> None:
         ({"messageExpiry": "99999999999"}, "messageExpiry"),
     ],
 )
-async def test_headers_that_mqtt_cannot_carry(recorded: Workbench, headers: dict[str, str], told: str) -> None:
+async def test_headers_that_mqtt_cannot_carry(recorded: Workbench, headers: dict[str, Any], told: str) -> None:
     recorded.rule(_republish("u", **headers))
     [failed] = await recorded.send({"v": "x"})
     assert told in failed
@@ -173,6 +176,57 @@ async def test_headers_that_mqtt_cannot_carry(recorded: Workbench, headers: dict
 def test_headers_that_are_refused(recorded: Workbench, headers: dict[str, Any], told: str) -> None:
     with pytest.raises(InvalidRequest, match=told):
         recorded.compile(_republish("u", **headers))
+
+
+class Picky:
+    """Port Publisher: messages to topics in `errors` fail of these, as often as they are listed."""
+
+    def __init__(self, errors: dict[str, list[Exception]]) -> None:
+        self.errors = errors
+        self.published: list[str] = []
+        self.waiting = 0
+        self.most_waiting = 0
+
+    async def publish(self, message: Message) -> None:
+        if pending := self.errors.get(message.topic):
+            raise pending.pop(0)
+        self.published.append(message.topic)
+        if message.qos:
+            self.waiting += 1
+            self.most_waiting = max(self.most_waiting, self.waiting)
+            await asyncio.sleep(0)
+            self.waiting -= 1
+
+
+@pytest.mark.parametrize("qos", [0, 1])
+async def test_messages_keep_their_order_and_fail_each_for_itself(qos: int) -> None:
+    """A failure that passes is tried again alone; what was published once is not published a second time."""
+    clock = FakeClock()
+    picky = Picky(
+        {"u/3": [ServiceUnavailable("full")], "u/70": [StorageError("disk full")] * 3, "u/80": [RuntimeError("oops")]}
+    )
+    bench = Workbench(clock=clock)
+    bench.publisher = cast(Any, picky)
+    bench.rule(_republish("u/${n}", qos=qos))
+    sent = asyncio.create_task(bench.send(*({"n": number} for number in range(200))))
+    while not sent.done():
+        await clock.advance(1)
+    assert await sent == [
+        "cannot republish: RuntimeError('oops')",
+        "cannot republish: disk full",
+    ]
+    expected = [f"u/{number}" for number in range(200) if number not in (3, 70, 80)]
+    assert [topic for topic in picky.published if topic != "u/3"] == expected
+    assert picky.published.count("u/3") == 1
+
+
+async def test_messages_that_wait_for_the_disk_wait_together() -> None:
+    picky = Picky({})
+    bench = Workbench()
+    bench.publisher = cast(Any, picky)
+    bench.rule(_republish("u/${n}", qos=1))
+    assert await bench.send(*({"n": number} for number in range(64))) == []
+    assert picky.most_waiting == 64
 
 
 async def test_the_right_that_its_role_needs(recorded: Workbench) -> None:
