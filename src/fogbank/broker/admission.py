@@ -1,11 +1,10 @@
 """CONNECT: what is wrong with one that is well-formed, and what an accepted one is answered."""
 
-import msgspec
-
 from fogbank.broker.aliases import Aliases, ClientAliases
 from fogbank.broker.connection import Connection
 from fogbank.broker.publishing import expiry, message_properties, properties_problem, user_properties_problem
 from fogbank.broker.quotas import Quotas
+from fogbank.broker.reasons import Problem
 from fogbank.broker.session import Session
 from fogbank.broker.wills import Will
 from fogbank.message import Message, Origin
@@ -17,13 +16,6 @@ from fogbank.topics import InvalidTopic, check_topic
 
 MAX_ALIASES = 1000
 """Topic aliases that are used towards a client, however many it would take."""
-
-
-class Problem(msgspec.Struct, frozen=True):
-    """Why CONNECT is refused."""
-
-    code: ReasonCode
-    text: str
 
 
 def problem(connect: Connect, quotas: Quotas) -> Problem | None:

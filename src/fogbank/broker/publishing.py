@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from fogbank.broker.answering import answer, owe
 from fogbank.broker.quotas import NEVER
-from fogbank.broker.reasons import DisconnectReason, Refused, Throttled
+from fogbank.broker.reasons import REFUSAL, DisconnectReason, Refused, Throttled
 from fogbank.broker.retained import RetainedFull
 from fogbank.message import NO_PROPERTIES, Message, MessageProperties
 from fogbank.mqtt import Properties, ReasonCode
@@ -17,9 +17,6 @@ from fogbank.mqtt.packets import Puback, Pubcomp, Publish, Pubrec, Pubrel
 if TYPE_CHECKING:
     from fogbank.broker.connection import Connection
     from fogbank.broker.quotas import Quotas
-
-REFUSAL = 0x80
-"""Reason codes from here on are refusals. (MQTT 5.0, 2.4)"""
 
 
 def publish(connection: "Connection", first: int, body: bytes) -> None:

@@ -2,6 +2,8 @@
 
 import enum
 
+import msgspec
+
 from fogbank.errors import FogbankError
 from fogbank.mqtt import ReasonCode
 
@@ -54,6 +56,17 @@ IN_ORDER = frozenset(
 
 DENIED = "not authorized; the server's log and trace say why"
 """What a client is told of a decision by policies. Which of them lacks what would help a stranger to get in."""
+
+
+REFUSAL = 0x80
+"""Reason codes from here on are refusals. (MQTT 5.0, 2.4)"""
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """Why a client does not get what it asked for."""
+
+    code: ReasonCode
+    text: str
 
 
 class Refused(FogbankError):

@@ -2,11 +2,9 @@
 
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from fogbank.broker.answering import answer
 from fogbank.broker.publishing import user_properties_problem
-from fogbank.broker.reasons import DENIED
+from fogbank.broker.reasons import DENIED, REFUSAL, Problem
 from fogbank.broker.runs import Run
 from fogbank.broker.session import READ_AHEAD
 from fogbank.broker.sharing import PREFIX, parse_shared
@@ -20,18 +18,10 @@ from fogbank.topics import InvalidTopic, check_filter
 if TYPE_CHECKING:
     from fogbank.broker.connection import Connection
 
-REFUSAL = 0x80
 AT_ONCE = 200
 """Retained messages that a client is sent before others get their turn."""
 PAUSE = 0.01
 """Seconds until a client that has not taken those yet is offered more."""
-
-
-class Problem(msgspec.Struct, frozen=True):
-    """Why a client may not subscribe to a filter."""
-
-    code: ReasonCode
-    text: str
 
 
 def subscribe(connection: "Connection", body: bytes) -> None:

@@ -1,16 +1,14 @@
 """Lists with `marker` and `pageSize`. They are short (AWS allows a hundred authorizers), so a page is cut from a whole
 list; the marker is the name after which to go on, so that what is added in between neither repeats nor hides others."""
 
-import base64
-import binascii
 from collections.abc import Sequence
 from typing import Protocol, TypeVar
 
 from fogbank.errors import InvalidRequest
+from fogbank.identity import markers
 
 PAGE = 25
 """Where the request does not say; UNVERIFIED for these lists, it is what ListCertificates does."""
-_LONGEST_MARKER = 1024
 
 
 class Named(Protocol):
@@ -31,17 +29,11 @@ def cut(
         ordered = [one for one in ordered if (one.name < last if descending else one.name > last)]
     size = PAGE if size is None else size
     page = ordered[:size]
-    return page, _write(page[-1].name) if len(ordered) > size else None
-
-
-def _write(name: str) -> str:
-    return base64.b64encode(name.encode()).decode()
+    return page, markers.write(page[-1].name) if len(ordered) > size else None
 
 
 def _read(marker: str) -> str:
     try:
-        if len(marker) > _LONGEST_MARKER:
-            raise ValueError
-        return base64.b64decode(marker, validate=True).decode()
-    except (binascii.Error, ValueError):
+        return markers.read(marker)
+    except ValueError:
         raise InvalidRequest("Invalid marker: pass the nextMarker of the page before") from None

@@ -1,21 +1,16 @@
-"""IAM's lists: `Marker` and `MaxItems` in, `IsTruncated` and `Marker` out.
+"""IAM's lists: `Marker` and `MaxItems` in, `IsTruncated` and `Marker` out."""
 
-The marker is the place after which to go on, in base64 so that nobody builds on it; what is added or removed in between
-neither repeats nor hides others."""
-
-import base64
-import binascii
 from collections.abc import Callable, Iterable
 from typing import Generic, TypeVar
 
 import msgspec
 
+from fogbank.identity import markers
 from fogbank.identity.iam.errors import InvalidInput
 
 T = TypeVar("T")
 
 DEFAULT_ITEMS = 100
-_LONGEST_MARKER = 1024
 
 
 class Page(msgspec.Struct, Generic[T], frozen=True):
@@ -39,17 +34,11 @@ class Paging(msgspec.Struct, frozen=True):
             ordered = [one for one in ordered if place(one) > after]
         most = DEFAULT_ITEMS if self.most is None else self.most
         page = ordered[:most]
-        return Page(page, _write(place(page[-1])) if len(ordered) > most else None)
-
-
-def _write(place: str) -> str:
-    return base64.b64encode(place.encode()).decode()
+        return Page(page, markers.write(place(page[-1])) if len(ordered) > most else None)
 
 
 def _read(marker: str) -> str:
     try:
-        if len(marker) > _LONGEST_MARKER:
-            raise ValueError
-        return base64.b64decode(marker, validate=True).decode()
-    except (binascii.Error, ValueError):
+        return markers.read(marker)
+    except ValueError:
         raise InvalidInput("Invalid Marker: pass the Marker of the page before") from None

@@ -6,8 +6,8 @@ them together. What was planned once stays the same through all further tries: a
 """
 
 import re
-from collections.abc import Sequence
-from typing import Any, Protocol, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, Self, TypeVar
 
 import msgspec
 
@@ -193,6 +193,8 @@ class SingleAction:
 
     kind: str
     title: str
+    parameters: type[msgspec.Struct]
+    """The API's structure of that kind."""
     durable = True
     most = 1
     linger = 0.0
@@ -201,6 +203,12 @@ class SingleAction:
     def __init__(self, target: str, role: str | None) -> None:
         self.target = target
         self.role = role
+
+    @classmethod
+    def make(cls, members: object, context: Context) -> Self:
+        """From the API's members. Raises InvalidRequest and SqlParse."""
+        of_parameters: Callable[..., Self] = cls
+        return of_parameters(read_parameters(cls.kind, members, cls.parameters), context)
 
 
 def read_parameters(kind: str, members: object, type_: type[P]) -> P:

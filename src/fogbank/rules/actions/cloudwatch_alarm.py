@@ -7,7 +7,7 @@ import msgspec
 
 from fogbank.errors import InvalidRequest
 from fogbank.rules.actions.aws import AwsAction, AwsCall
-from fogbank.rules.actions.base import ActionFailed, Context, Firing, Need, Plan, filled, read_parameters
+from fogbank.rules.actions.base import ActionFailed, Context, Firing, Need, Plan, filled
 
 STATES = ("OK", "ALARM", "INSUFFICIENT_DATA")
 
@@ -26,6 +26,7 @@ class CloudwatchAlarmAction(AwsAction):
 
     kind = "cloudwatchAlarm"
     title = "CloudwatchAlarmAction"
+    parameters = Parameters
     service = "cloudwatch"
     complaint = "Failed to set the state of CloudWatch alarm"
 
@@ -39,11 +40,6 @@ class CloudwatchAlarmAction(AwsAction):
                 f'action "cloudwatchAlarm": stateValue must be one of {", ".join(STATES)}, '
                 f"it is {parameters.state_value!r}"
             )
-
-    @classmethod
-    def make(cls, members: object, context: Context) -> "CloudwatchAlarmAction":
-        """From the API's members. Raises InvalidRequest and SqlParse."""
-        return cls(read_parameters(cls.kind, members, Parameters), context)
 
     def plan(self, firing: Firing) -> Plan:
         name = filled(self._name, firing, "alarmName", self.target)

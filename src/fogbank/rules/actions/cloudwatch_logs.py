@@ -12,7 +12,7 @@ import msgspec
 
 from fogbank.ports import OutboundError
 from fogbank.rules.actions.aws import AwsBatchAction, AwsCall, Items, Refused, text_of
-from fogbank.rules.actions.base import ActionFailed, Context, Firing, Need, Plan, filled, read_parameters
+from fogbank.rules.actions.base import ActionFailed, Context, Firing, Need, Plan, filled
 
 EVENT_OVERHEAD = 26
 """Bytes that each event counts on top of its message (API Reference, PutLogEvents)."""
@@ -38,6 +38,7 @@ class CloudwatchLogsAction(AwsBatchAction):
 
     kind = "cloudwatchLogs"
     title = "CloudwatchLogsAction"
+    parameters = Parameters
     service = "logs"
     complaint = "Failed to write to CloudWatch log group"
     most = 1000
@@ -49,11 +50,6 @@ class CloudwatchLogsAction(AwsBatchAction):
         self._group = self.template("logGroupName", parameters.log_group_name)
         self._batch_mode = parameters.batch_mode
         self._stream = context.rule
-
-    @classmethod
-    def make(cls, members: object, context: Context) -> "CloudwatchLogsAction":
-        """From the API's members. Raises InvalidRequest and SqlParse."""
-        return cls(read_parameters(cls.kind, members, Parameters), context)
 
     def plan(self, firing: Firing) -> Plan:
         group = filled(self._group, firing, "logGroupName", self.target)

@@ -8,7 +8,7 @@ import math
 import msgspec
 
 from fogbank.rules.actions.aws import AwsAction, AwsCall
-from fogbank.rules.actions.base import ActionFailed, Context, Firing, Need, Plan, filled, read_parameters
+from fogbank.rules.actions.base import ActionFailed, Context, Firing, Need, Plan, filled
 
 
 class Parameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel", kw_only=True):
@@ -27,6 +27,7 @@ class CloudwatchMetricAction(AwsAction):
 
     kind = "cloudwatchMetric"
     title = "CloudwatchMetricAction"
+    parameters = Parameters
     service = "cloudwatch"
     complaint = "Failed to put CloudWatch metric"
 
@@ -37,11 +38,6 @@ class CloudwatchMetricAction(AwsAction):
         self._value = self.template("metricValue", parameters.metric_value)
         self._unit = self.template("metricUnit", parameters.metric_unit)
         self._timestamp = self.optional("metricTimestamp", parameters.metric_timestamp)
-
-    @classmethod
-    def make(cls, members: object, context: Context) -> "CloudwatchMetricAction":
-        """From the API's members. Raises InvalidRequest and SqlParse."""
-        return cls(read_parameters(cls.kind, members, Parameters), context)
 
     def plan(self, firing: Firing) -> Plan:
         name = filled(self._name, firing, "metricName", self.target)

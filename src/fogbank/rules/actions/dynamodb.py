@@ -12,7 +12,7 @@ import msgspec
 from fogbank.errors import InvalidRequest
 from fogbank.rules.actions.attributes import NotJson, TooDeep, attribute, read_json
 from fogbank.rules.actions.aws import AwsBatchAction, AwsCall, Items, Refused
-from fogbank.rules.actions.base import ActionFailed, Context, Firing, Need, Plan, filled, read_parameters
+from fogbank.rules.actions.base import ActionFailed, Context, Firing, Need, Plan, filled
 from fogbank.rules.templates import Template
 
 KEY_TYPES = {"STRING": "S", "NUMBER": "N"}
@@ -55,6 +55,7 @@ class DynamoDbAction(AwsBatchAction):
 
     kind = "dynamoDB"
     title = "DynamoAction"
+    parameters = Parameters
     service = "dynamodb"
     complaint = "Failed to write to DynamoDB table"
     most = batch_items = 25
@@ -78,11 +79,6 @@ class DynamoDbAction(AwsBatchAction):
         self._operation = self.template("operation", parameters.operation or "INSERT")
         if self._operation.constant and self._operation.text.upper() not in OPERATIONS:
             raise InvalidRequest(f'action "dynamoDB": operation must be one of {", ".join(OPERATIONS)}')
-
-    @classmethod
-    def make(cls, members: object, context: Context) -> "DynamoDbAction":
-        """From the API's members. Raises InvalidRequest and SqlParse."""
-        return cls(read_parameters(cls.kind, members, Parameters), context)
 
     def _part(self, role: str, field: str, value: str, type_: str) -> KeyPart:
         type_template = self.template(f"{role}Type", type_)

@@ -8,7 +8,7 @@ import msgspec
 
 from fogbank.rules.actions.attributes import NotJson, TooDeep, attribute, read_json
 from fogbank.rules.actions.aws import AwsAction, AwsCall
-from fogbank.rules.actions.base import ActionFailed, Context, Firing, Need, Plan, filled, read_parameters
+from fogbank.rules.actions.base import ActionFailed, Context, Firing, Need, Plan, filled
 
 
 class PutItem(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
@@ -29,17 +29,13 @@ class DynamoDbV2Action(AwsAction):
 
     kind = "dynamoDBv2"
     title = "DynamoActionV2"
+    parameters = Parameters
     service = "dynamodb"
     complaint = "Failed to write to DynamoDB table"
 
     def __init__(self, parameters: Parameters, context: Context) -> None:
         super().__init__(context, parameters.put_item.table_name, parameters.role_arn)
         self._table = self.template("putItem.tableName", parameters.put_item.table_name)
-
-    @classmethod
-    def make(cls, members: object, context: Context) -> "DynamoDbV2Action":
-        """From the API's members. Raises InvalidRequest and SqlParse."""
-        return cls(read_parameters(cls.kind, members, Parameters), context)
 
     def plan(self, firing: Firing) -> Plan:
         table = filled(self._table, firing, "tableName", self.target)

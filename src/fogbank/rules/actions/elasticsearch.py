@@ -22,7 +22,6 @@ from fogbank.rules.actions.base import (
     SingleAction,
     failure,
     filled,
-    read_parameters,
 )
 
 SERVICE = "opensearch"
@@ -45,6 +44,7 @@ class OpenSearchAction(SingleAction):
 
     kind = "openSearch"
     title = "OpenSearchAction"
+    parameters = Parameters
 
     def __init__(self, parameters: Parameters, context: Context) -> None:
         super().__init__(parameters.endpoint, parameters.role_arn)
@@ -58,11 +58,6 @@ class OpenSearchAction(SingleAction):
             context.template(self.kind, field, text)
             for field, text in (("index", parameters.index), ("type", parameters.type), ("id", parameters.id))
         ]
-
-    @classmethod
-    def make(cls, members: object, context: Context) -> "OpenSearchAction":
-        """From the API's members. Raises InvalidRequest and SqlParse."""
-        return cls(read_parameters(cls.kind, members, Parameters), context)
 
     def plan(self, firing: Firing) -> Plan:
         endpoint = filled(self._endpoint, firing, "endpoint", self.target)

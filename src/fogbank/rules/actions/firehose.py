@@ -11,7 +11,7 @@ import msgspec
 
 from fogbank.errors import InvalidRequest
 from fogbank.rules.actions.aws import AwsBatchAction, AwsCall, Items, Refused, pieces_of
-from fogbank.rules.actions.base import Context, Firing, Need, Plan, filled, read_parameters
+from fogbank.rules.actions.base import Context, Firing, Need, Plan, filled
 
 SEPARATORS = ("\n", "\t", "\r\n", ",")
 
@@ -30,6 +30,7 @@ class FirehoseAction(AwsBatchAction):
 
     kind = "firehose"
     title = "FirehoseAction"
+    parameters = Parameters
     service = "firehose"
     complaint = "Failed to send to delivery stream"
     most = batch_items = 500
@@ -43,11 +44,6 @@ class FirehoseAction(AwsBatchAction):
         self._stream = self.template("deliveryStreamName", parameters.delivery_stream_name)
         self._separator = (parameters.separator or "").encode()
         self._batch_mode = parameters.batch_mode
-
-    @classmethod
-    def make(cls, members: object, context: Context) -> "FirehoseAction":
-        """From the API's members. Raises InvalidRequest and SqlParse."""
-        return cls(read_parameters(cls.kind, members, Parameters), context)
 
     def plan(self, firing: Firing) -> Plan:
         stream = filled(self._stream, firing, "deliveryStreamName", self.target)

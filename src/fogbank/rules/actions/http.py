@@ -21,7 +21,6 @@ from fogbank.rules.actions.base import (
     SingleAction,
     check_role,
     filled,
-    read_parameters,
 )
 from fogbank.rules.templates import Template
 
@@ -82,6 +81,7 @@ class HttpAction(SingleAction):
 
     kind = "http"
     title = "HttpAction"
+    parameters = Parameters
 
     def __init__(self, parameters: Parameters, context: Context) -> None:
         signed = parameters.auth.sigv4
@@ -101,11 +101,6 @@ class HttpAction(SingleAction):
         if self._batch is not None:
             self.most = self._batch.max_batch_size
             self.linger = self._batch.max_batch_open_ms / 1000
-
-    @classmethod
-    def make(cls, members: object, context: Context) -> "HttpAction":
-        """From the API's members. Raises InvalidRequest and SqlParse."""
-        return cls(read_parameters(cls.kind, members, Parameters), context)
 
     def plan(self, firing: Firing) -> Plan:
         url = filled(self._url, firing, "url", self.target)

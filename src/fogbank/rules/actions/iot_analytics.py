@@ -12,7 +12,7 @@ import msgspec
 
 from fogbank.errors import InvalidRequest
 from fogbank.rules.actions.aws import AwsBatchAction, AwsCall, Items, Refused, pieces_of
-from fogbank.rules.actions.base import Context, Firing, Need, Plan, filled, read_parameters
+from fogbank.rules.actions.base import Context, Firing, Need, Plan, filled
 from fogbank.rules.actions.iot_events import refused_messages
 
 
@@ -30,6 +30,7 @@ class IotAnalyticsAction(AwsBatchAction):
 
     kind = "iotAnalytics"
     title = "IotAnalyticsAction"
+    parameters = Parameters
     service = "iotanalytics"
     complaint = "Failed to send to IoT Analytics channel"
     most = batch_items = 100
@@ -42,11 +43,6 @@ class IotAnalyticsAction(AwsBatchAction):
         super().__init__(context, name, parameters.role_arn)
         self._channel = self.template("channelName", name)
         self._batch_mode = parameters.batch_mode
-
-    @classmethod
-    def make(cls, members: object, context: Context) -> "IotAnalyticsAction":
-        """From the API's members. Raises InvalidRequest and SqlParse."""
-        return cls(read_parameters(cls.kind, members, Parameters), context)
 
     def plan(self, firing: Firing) -> Plan:
         channel = filled(self._channel, firing, "channelName", self.target)

@@ -12,7 +12,7 @@ import msgspec
 
 from fogbank.errors import InvalidRequest
 from fogbank.rules.actions.aws import AwsBatchAction, AwsCall, Items, Refused, pieces_of
-from fogbank.rules.actions.base import ActionFailed, Context, Firing, Need, Plan, filled, read_parameters
+from fogbank.rules.actions.base import ActionFailed, Context, Firing, Need, Plan, filled
 
 MAX_BATCH = 10
 
@@ -31,6 +31,7 @@ class IotEventsAction(AwsBatchAction):
 
     kind = "iotEvents"
     title = "IotEventsAction"
+    parameters = Parameters
     service = "iotevents-data"
     complaint = "Failed to send to IoT Events input"
     most = batch_items = MAX_BATCH
@@ -43,11 +44,6 @@ class IotEventsAction(AwsBatchAction):
         self._input = self.template("inputName", parameters.input_name)
         self._id = self.optional("messageId", parameters.message_id)
         self._batch_mode = parameters.batch_mode
-
-    @classmethod
-    def make(cls, members: object, context: Context) -> "IotEventsAction":
-        """From the API's members. Raises InvalidRequest and SqlParse."""
-        return cls(read_parameters(cls.kind, members, Parameters), context)
 
     def plan(self, firing: Firing) -> Plan:
         name = filled(self._input, firing, "inputName", self.target)

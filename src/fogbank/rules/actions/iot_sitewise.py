@@ -11,7 +11,7 @@ import msgspec
 
 from fogbank.errors import InvalidRequest
 from fogbank.rules.actions.aws import AwsBatchAction, AwsCall, Items, Refused
-from fogbank.rules.actions.base import ActionFailed, Context, Firing, Need, Plan, filled, read_parameters
+from fogbank.rules.actions.base import ActionFailed, Context, Firing, Need, Plan, filled
 from fogbank.rules.templates import Template
 
 QUALITIES = ("GOOD", "BAD", "UNCERTAIN")
@@ -67,6 +67,7 @@ class IotSiteWiseAction(AwsBatchAction):
 
     kind = "iotSiteWise"
     title = "IotSiteWiseAction"
+    parameters = Parameters
     service = "iotsitewise"
     complaint = "Failed to put IoT SiteWise property values"
     most = batch_items = 10
@@ -80,11 +81,6 @@ class IotSiteWiseAction(AwsBatchAction):
         for entry in entries:
             _check(entry)
         self._entries: list[Templates] = [self._compiled(msgspec.to_builtins(entry)) for entry in entries]
-
-    @classmethod
-    def make(cls, members: object, context: Context) -> "IotSiteWiseAction":
-        """From the API's members. Raises InvalidRequest and SqlParse."""
-        return cls(read_parameters(cls.kind, members, Parameters), context)
 
     def _compiled(self, value: Any, field: str = "putAssetPropertyValueEntries") -> Any:
         if isinstance(value, str):

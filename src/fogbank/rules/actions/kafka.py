@@ -20,7 +20,6 @@ from fogbank.rules.actions.base import (
     SingleAction,
     failure,
     filled,
-    read_parameters,
 )
 from fogbank.rules.templates import Template
 
@@ -87,6 +86,7 @@ class KafkaAction(SingleAction):
 
     kind = "kafka"
     title = "KafkaAction"
+    parameters = Parameters
     most = 100
 
     def __init__(self, parameters: Parameters, context: Context) -> None:
@@ -108,11 +108,6 @@ class KafkaAction(SingleAction):
             for name, value in parameters.client_properties.items()
             if not name.endswith(".serializer")
         }
-
-    @classmethod
-    def make(cls, members: object, context: Context) -> "KafkaAction":
-        """From the API's members. Raises InvalidRequest and SqlParse."""
-        return cls(read_parameters(cls.kind, members, Parameters), context)
 
     def plan(self, firing: Firing) -> Plan:
         topic = filled(self._topic, firing, "topic", self.target)

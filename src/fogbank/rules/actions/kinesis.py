@@ -11,7 +11,7 @@ from uuid import uuid4
 import msgspec
 
 from fogbank.rules.actions.aws import AwsBatchAction, AwsCall, Items, Refused
-from fogbank.rules.actions.base import Context, Firing, Need, Plan, filled, read_parameters
+from fogbank.rules.actions.base import Context, Firing, Need, Plan, filled
 
 
 class Parameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
@@ -27,6 +27,7 @@ class KinesisAction(AwsBatchAction):
 
     kind = "kinesis"
     title = "KinesisAction"
+    parameters = Parameters
     service = "kinesis"
     complaint = "Failed to write to Kinesis stream"
     most = batch_items = 500
@@ -36,11 +37,6 @@ class KinesisAction(AwsBatchAction):
         super().__init__(context, parameters.stream_name, parameters.role_arn)
         self._stream = self.template("streamName", parameters.stream_name)
         self._partition_key = self.optional("partitionKey", parameters.partition_key)
-
-    @classmethod
-    def make(cls, members: object, context: Context) -> "KinesisAction":
-        """From the API's members. Raises InvalidRequest and SqlParse."""
-        return cls(read_parameters(cls.kind, members, Parameters), context)
 
     def plan(self, firing: Firing) -> Plan:
         stream = filled(self._stream, firing, "streamName", self.target)

@@ -11,7 +11,7 @@ import msgspec
 
 from fogbank.errors import InvalidRequest
 from fogbank.rules.actions.aws import AwsBatchAction, AwsCall, Items, Refused
-from fogbank.rules.actions.base import ActionFailed, Context, Firing, Need, Plan, filled, read_parameters
+from fogbank.rules.actions.base import ActionFailed, Context, Firing, Need, Plan, filled
 from fogbank.rules.templates import Template
 
 UNITS = {"SECONDS": 1, "MILLISECONDS": 1_000, "MICROSECONDS": 1_000_000, "NANOSECONDS": 1_000_000_000}
@@ -40,6 +40,7 @@ class LocationAction(AwsBatchAction):
 
     kind = "location"
     title = "LocationAction"
+    parameters = Parameters
     service = "location"
     complaint = "Failed to update device position of tracker"
     most = batch_items = 10
@@ -56,11 +57,6 @@ class LocationAction(AwsBatchAction):
         self._unit = self.template("timestamp.unit", timestamp.unit)
         if self._unit.constant and timestamp.unit not in UNITS:
             raise InvalidRequest(f'action "location": timestamp.unit must be one of {", ".join(UNITS)}')
-
-    @classmethod
-    def make(cls, members: object, context: Context) -> "LocationAction":
-        """From the API's members. Raises InvalidRequest and SqlParse."""
-        return cls(read_parameters(cls.kind, members, Parameters), context)
 
     def plan(self, firing: Firing) -> Plan:
         tracker = filled(self._tracker, firing, "trackerName", self.target)

@@ -28,7 +28,6 @@ from fogbank.rules.actions.base import (
     Results,
     SingleAction,
     is_transient,
-    read_parameters,
 )
 from fogbank.rules.templates import Template
 from fogbank.topics import InvalidTopic, check_topic
@@ -87,6 +86,7 @@ class RepublishAction(SingleAction):
 
     kind = KIND
     title = "RepublishAction"
+    parameters = Parameters
     most = MOST
 
     def __init__(self, parameters: Parameters, context: Context) -> None:
@@ -108,11 +108,6 @@ class RepublishAction(SingleAction):
                 _check(text, self._reserved)
             except InvalidTopic as error:
                 raise InvalidRequest(f'action "{KIND}": {error}') from error
-
-    @classmethod
-    def make(cls, members: object, context: Context) -> "RepublishAction":
-        """From the API's members. Raises InvalidRequest and SqlParse."""
-        return cls(read_parameters(KIND, members, Parameters), context)
 
     def plan(self, firing: Firing) -> Plan:
         topic = firing.render(self._topic)

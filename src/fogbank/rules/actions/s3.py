@@ -7,7 +7,7 @@ import msgspec
 
 from fogbank.errors import InvalidRequest
 from fogbank.rules.actions.aws import AwsAction, AwsCall
-from fogbank.rules.actions.base import Context, Firing, Need, Plan, filled, read_parameters
+from fogbank.rules.actions.base import Context, Firing, Need, Plan, filled
 
 ACLS = (
     "private",
@@ -35,6 +35,7 @@ class S3Action(AwsAction):
 
     kind = "s3"
     title = "S3Action"
+    parameters = Parameters
     service = "s3"
     complaint = "Failed to put S3 object"
 
@@ -46,11 +47,6 @@ class S3Action(AwsAction):
         self._bucket = self.template("bucketName", parameters.bucket_name)
         self._key = self.template("key", parameters.key)
         self._acl = {} if acl is None else {"ACL": acl}
-
-    @classmethod
-    def make(cls, members: object, context: Context) -> "S3Action":
-        """From the API's members. Raises InvalidRequest and SqlParse."""
-        return cls(read_parameters(cls.kind, members, Parameters), context)
 
     def plan(self, firing: Firing) -> Plan:
         bucket = filled(self._bucket, firing, "bucketName", self.target)

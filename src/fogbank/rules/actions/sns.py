@@ -8,7 +8,7 @@ import msgspec
 
 from fogbank.errors import InvalidRequest
 from fogbank.rules.actions.aws import AwsAction, AwsCall, text_of
-from fogbank.rules.actions.base import Context, Firing, Need, Plan, filled, read_parameters
+from fogbank.rules.actions.base import Context, Firing, Need, Plan, filled
 
 FORMATS = ("RAW", "JSON")
 
@@ -26,6 +26,7 @@ class SnsAction(AwsAction):
 
     kind = "sns"
     title = "SnsAction"
+    parameters = Parameters
     service = "sns"
     complaint = "Failed to publish to SNS"
 
@@ -37,11 +38,6 @@ class SnsAction(AwsAction):
             )
         self._topic = self.template("targetArn", parameters.target_arn)
         self._structure = {"MessageStructure": "json"} if parameters.message_format == "JSON" else {}
-
-    @classmethod
-    def make(cls, members: object, context: Context) -> "SnsAction":
-        """From the API's members. Raises InvalidRequest and SqlParse."""
-        return cls(read_parameters(cls.kind, members, Parameters), context)
 
     def plan(self, firing: Firing) -> Plan:
         arn = filled(self._topic, firing, "targetArn", self.target)

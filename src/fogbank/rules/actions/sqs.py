@@ -13,7 +13,7 @@ import msgspec
 
 from fogbank.errors import InvalidRequest
 from fogbank.rules.actions.aws import AwsBatchAction, AwsCall, Items, Refused, text_of
-from fogbank.rules.actions.base import Context, Firing, Need, Plan, filled, read_parameters
+from fogbank.rules.actions.base import Context, Firing, Need, Plan, filled
 
 
 class Parameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
@@ -29,6 +29,7 @@ class SqsAction(AwsBatchAction):
 
     kind = "sqs"
     title = "SqsAction"
+    parameters = Parameters
     service = "sqs"
     complaint = "Failed to send message to SQS queue"
     most = batch_items = 10
@@ -41,11 +42,6 @@ class SqsAction(AwsBatchAction):
         self._base64 = parameters.use_base64
         if self._queue.constant and parameters.queue_url.endswith(".fifo"):
             raise InvalidRequest(f'action "sqs": queueUrl {parameters.queue_url!r} is of a FIFO queue; rules take none')
-
-    @classmethod
-    def make(cls, members: object, context: Context) -> "SqsAction":
-        """From the API's members. Raises InvalidRequest and SqlParse."""
-        return cls(read_parameters(cls.kind, members, Parameters), context)
 
     def plan(self, firing: Firing) -> Plan:
         queue = filled(self._queue, firing, "queueUrl", self.target)

@@ -9,7 +9,7 @@ from uuid import uuid4
 import msgspec
 
 from fogbank.rules.actions.aws import AwsAction, AwsCall, text_of
-from fogbank.rules.actions.base import Context, Firing, Need, Plan, filled, read_parameters
+from fogbank.rules.actions.base import Context, Firing, Need, Plan, filled
 
 
 class Parameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
@@ -25,6 +25,7 @@ class StepFunctionsAction(AwsAction):
 
     kind = "stepFunctions"
     title = "StepFunctionsAction"
+    parameters = Parameters
     service = "stepfunctions"
     complaint = "Failed to start Step Functions execution"
 
@@ -32,11 +33,6 @@ class StepFunctionsAction(AwsAction):
         super().__init__(context, parameters.state_machine_name, parameters.role_arn)
         self._machine = self.template("stateMachineName", parameters.state_machine_name)
         self._prefix = self.template("executionNamePrefix", parameters.execution_name_prefix or "")
-
-    @classmethod
-    def make(cls, members: object, context: Context) -> "StepFunctionsAction":
-        """From the API's members. Raises InvalidRequest and SqlParse."""
-        return cls(read_parameters(cls.kind, members, Parameters), context)
 
     def plan(self, firing: Firing) -> Plan:
         name = filled(self._machine, firing, "stateMachineName", self.target)

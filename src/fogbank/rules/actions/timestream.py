@@ -12,7 +12,7 @@ import msgspec
 from fogbank.errors import InvalidRequest
 from fogbank.rules.actions.attributes import NotJson, read_json
 from fogbank.rules.actions.aws import AwsAction, AwsCall
-from fogbank.rules.actions.base import ActionFailed, Context, Firing, Need, Plan, filled, read_parameters
+from fogbank.rules.actions.base import ActionFailed, Context, Firing, Need, Plan, filled
 from fogbank.rules.templates import Template
 
 UNITS = ("SECONDS", "MILLISECONDS", "MICROSECONDS", "NANOSECONDS")
@@ -52,6 +52,7 @@ class TimestreamAction(AwsAction):
 
     kind = "timestream"
     title = "TimestreamAction"
+    parameters = Parameters
     service = "timestream-write"
     complaint = "Failed to write to Timestream table"
 
@@ -69,11 +70,6 @@ class TimestreamAction(AwsAction):
         self._unit = self.template("timestamp.unit", timestamp.unit)
         if self._unit.constant and timestamp.unit not in UNITS:
             raise InvalidRequest(f'action "timestream": timestamp.unit must be one of {", ".join(UNITS)}')
-
-    @classmethod
-    def make(cls, members: object, context: Context) -> "TimestreamAction":
-        """From the API's members. Raises InvalidRequest and SqlParse."""
-        return cls(read_parameters(cls.kind, members, Parameters), context)
 
     def plan(self, firing: Firing) -> Plan:
         table = filled(self._table, firing, "tableName", self.target)
