@@ -334,6 +334,26 @@ class FrontDesk(Protocol):
         ...
 
 
+# --- shadows ----------------------------------------------------------------------------------------------------
+
+
+ShadowListener = Callable[[str, str | None], None]
+"""Called with a thing and the name of its shadow (None: the classic one) that has changed; returns at once."""
+
+
+class ShadowReader(Protocol):
+    """Shadows as other services read them. Implemented by `shadows/`, used by the fleet index."""
+
+    async def of_thing(self, thing: str) -> Mapping[str | None, Mapping[str, Any]]:
+        """The shadows of a thing by name, None for the classic one, each as a get answers it: `state`, `metadata`,
+        `version`. Deleted ones are not among them."""
+        ...
+
+    def watch(self, listener: ShadowListener) -> None:
+        """Call `listener` for every shadow that is written or deleted from now on, once that is durable."""
+        ...
+
+
 # --- storage ----------------------------------------------------------------------------------------------------
 
 

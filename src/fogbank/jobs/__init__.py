@@ -1,0 +1,1 @@
+"""Jobs: what a fleet is to do, thing by thing (developer guide, iot-jobs)."""

@@ -1,0 +1,1 @@
+"""Provisioning: things, certificates and policies made from templates (developer guide, iot-provision)."""
