@@ -37,6 +37,7 @@ from fogbank.gateway.iot_thing_types import IotThingTypesApi
 from fogbank.gateway.iot_things import IotThingsApi
 from fogbank.gateway.lambda_ import LambdaApi
 from fogbank.gateway.metrics import MetricsPage
+from fogbank.gateway.pages import ca_page
 from fogbank.gateway.pipeline import Gateway
 from fogbank.gateway.registry_data import RegistryData
 from fogbank.gateway.rule_tests import RuleTests
@@ -190,16 +191,18 @@ class Platform:
             access_keys=self._access_keys.get,
             recheck=principals.recheck,
             trace=trace,
-            ca=self.ca_file.read_bytes,
-            code=lambda_api.download,
             desk=self.reception.desk,
             signers=self.iam.signers,
             access=access,
-            confirm=rule_destinations.confirm,
-            rule_test=RuleTests(self._topic_rules, Rehearsal(self.functions, arns, clock)).answer,
-            metrics=MetricsPage(
-                self.broker.metrics, lambda: self.rules.counters, lambda: self.rules.ingest.not_found
-            ).text,
+            pages=[
+                ca_page(self.ca_file.read_bytes),
+                lambda_api.code_page,
+                rule_destinations.confirmation_page,
+                RuleTests(self._topic_rules, Rehearsal(self.functions, arns, clock)).page,
+                MetricsPage(
+                    self.broker.metrics, lambda: self.rules.counters, lambda: self.rules.ingest.not_found
+                ).page,
+            ],
         )
         self._http = HttpServer(self._gateway)
         self._entrance = Entrance(self.broker, self._http.protocol, principals, self.reception.desk)

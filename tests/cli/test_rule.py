@@ -102,7 +102,7 @@ def test_the_report_as_it_is(server: Server, iot: Any, tmp_path: Path) -> None:
         (("quiet", "--topic", "a", "--payload", "@/nowhere"), "/nowhere cannot be read"),
         (("quiet", "--topic", "a", "--outside", "["), "is no JSON object"),
         (("quiet", "--topic", "a", "--mqtt", '{"nope": 1, "contentType": 2}'), "Expected `str"),
-        (("no/such", "--topic", "a"), "Fogbank has nothing at POST"),
+        (("no/such", "--topic", "a"), "Fogbank has nothing for you at POST"),
     ],
 )
 def test_mistakes(server: Server, iot: Any, arguments: tuple[str, ...], complaint: str) -> None:

@@ -1,7 +1,7 @@
 """A whole account behind a real gateway on a socket: IAM, STS, and an API to have rights for; boto3 in front."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -16,6 +16,7 @@ from fogbank.gateway.iam_policies import IamPoliciesApi
 from fogbank.gateway.iam_roles import IamRolesApi
 from fogbank.gateway.iam_simulation import IamSimulationApi
 from fogbank.gateway.iam_users import IamUsersApi
+from fogbank.gateway.pages import Page
 from fogbank.gateway.pipeline import Gateway
 from fogbank.gateway.sts import StsApi
 from fogbank.identity.access_keys import AccessKeys
@@ -46,6 +47,7 @@ class Account:
     def __init__(self, iam: Iam, toy: ToyApi, port: int) -> None:
         self.iam = iam
         self.toy = toy
+        self.port = port
         self.url = f"http://127.0.0.1:{port}"
         self._clients: list[Any] = []
 
@@ -83,7 +85,7 @@ class Account:
 
 
 @asynccontextmanager
-async def serving(clock: Clock | None = None) -> AsyncIterator[Account]:
+async def serving(clock: Clock | None = None, pages: Iterable[Page] = ()) -> AsyncIterator[Account]:
     """An account on a free port."""
     clock, documents = clock or SystemClock(), MemoryDocuments()
     keys = AccessKeys(documents, clock)
@@ -99,6 +101,7 @@ async def serving(clock: Clock | None = None) -> AsyncIterator[Account]:
         access_keys=keys.get,
         signers=iam.signers,
         access=AccessControl(iam, ARNS),
+        pages=pages,
     )
     gateway.load()
     http = HttpServer(gateway)

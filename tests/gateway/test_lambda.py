@@ -9,7 +9,7 @@ import zipfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
 import boto3
 import msgspec
@@ -20,12 +20,14 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from fogbank.arns import Arns
+from fogbank.awswire.http import Request
 from fogbank.clock import SystemClock
-from fogbank.errors import NotImplementedByFogbank
+from fogbank.errors import Forbidden, NotImplementedByFogbank
 from fogbank.functions.executors.process import ProcessExecutor
 from fogbank.functions.service import FunctionService
 from fogbank.gateway.call import Call, Caller, Handler, operations
 from fogbank.gateway.lambda_ import CODE_PATH, LambdaApi
+from fogbank.gateway.pages import Visit
 from fogbank.gateway.pipeline import Gateway
 from fogbank.settings import AccessKey
 from fogbank.storage.memory import MemoryBlobs, MemoryDocuments, MemoryQueue
@@ -341,9 +343,10 @@ async def test_code_location_leads_to_the_zip_for_a_while(ask: Ask, api: LambdaA
     await create(ask)
     location = urlsplit((await ask("get_function", FunctionName="echo"))["Code"]["Location"])
     assert (location.netloc, location.path) == ("127.0.0.1:4566", CODE_PATH)
-    [token] = parse_qs(location.query)["token"]
-    assert await api.download(token) == ARCHIVE
-    assert await api.download(token[:-1]) is None
+    good = await api.code_page.answer(Visit(Request("GET", location.path, location.query), {}, "id"))
+    assert (good.status, good.body) == (200, ARCHIVE)
+    with pytest.raises(Forbidden, match="has expired or was never given"):
+        await api.code_page.answer(Visit(Request("GET", location.path, location.query[:-1]), {}, "id"))
 
 
 async def test_members_of_other_features_are_refused_by_name(api: LambdaApi) -> None:

@@ -77,14 +77,14 @@ def stranger(request: pytest.FixtureRequest) -> Identity | None:
 
 
 async def test_an_access_key_reads_them() -> None:
-    async with serving(metrics=page().text) as toy:
+    async with serving(pages=[page().page]) as toy:
         answer = await send(toy.port, toy.signed("GET", "/_fogbank/metrics", service="fogbank"))
         assert (answer.status, answer.body) == (200, page().text())
         assert answer.headers["content-type"] == CONTENT_TYPE.lower()
 
 
 async def test_nobody_else_does(stranger: Identity | None) -> None:
-    async with serving(stranger, metrics=page().text) as toy:
+    async with serving(stranger, pages=[page().page]) as toy:
         answer = await send(toy.port, Request("GET", "/_fogbank/metrics", headers={"host": "x"}))
         assert answer.status in (403, 404)
         assert b"fogbank_connections" not in answer.body

@@ -15,6 +15,7 @@ from tests.gateway.toy import ARNS, KEY, REGION, Toy, send, serving, until
 
 from fogbank import __version__
 from fogbank.awswire.http import Request
+from fogbank.gateway.pages import ca_page
 from fogbank.ports import Identity
 from fogbank.testing import FakeClock
 
@@ -214,7 +215,7 @@ async def test_a_clock_that_is_off_is_told_the_time() -> None:
         ("PUT", "/things", b"", 404, "UnknownOperationException", "no operation of iot at PUT /things"),
         ("POST", "/things/a", b"{nope", 400, "SerializationException", "not valid JSON: JSON is malformed"),
         ("POST", "/things/a", b'{"thingTypeName": 5}', 400, "SerializationException", "at 'thingTypeName'"),
-        ("GET", "/_fogbank/nothing", b"", 404, "UnknownOperationException", "nothing at GET /_fogbank/nothing"),
+        ("GET", "/_fogbank/nothing", b"", 404, "UnknownOperationException", "nothing for you at GET /_fogbank/nothing"),
     ],
 )
 async def test_what_boto3_would_not_send(
@@ -316,7 +317,7 @@ async def test_health_needs_no_signature(toy: Toy) -> None:
 
 
 async def test_the_certificate_that_clients_trust_needs_no_signature() -> None:
-    async with serving(ca=lambda: b"PEM") as toy:
+    async with serving(pages=[ca_page(lambda: b"PEM")]) as toy:
         answer = await send(toy.port, Request("GET", "/_fogbank/ca.pem", headers={"host": "x"}))
         assert (answer.status, answer.body) == (200, b"PEM")
         assert answer.headers["content-type"] == "application/x-pem-file"
@@ -325,7 +326,7 @@ async def test_the_certificate_that_clients_trust_needs_no_signature() -> None:
 async def test_a_gateway_without_an_authority_says_so(toy: Toy) -> None:
     answer = await send(toy.port, Request("GET", "/_fogbank/ca.pem", headers={"host": "x"}))
     assert answer.status == 404
-    assert b"has nothing at GET /_fogbank/ca.pem" in answer.body
+    assert b"has nothing for you at GET /_fogbank/ca.pem" in answer.body
 
 
 async def test_the_trace_needs_a_signature(toy: Toy) -> None:

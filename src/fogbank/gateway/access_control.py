@@ -12,7 +12,7 @@ from fogbank.awswire.routes import DEVICE_SERVICES
 from fogbank.gateway.authentication import ARRIVAL
 from fogbank.gateway.call import Caller
 from fogbank.gateway.exchange import Exchange
-from fogbank.gateway.resources import Resources, roles_in
+from fogbank.gateway.resources import EVERYTHING, Resources, roles_in
 from fogbank.identity.iam.iam import Iam
 from fogbank.identity.iam.rights import Rights
 from fogbank.policy.variables import Values
@@ -50,6 +50,10 @@ class AccessControl:
         to = _PASSED_BY_OPERATION.get(operation) or _PASSED_TO.get(name)
         if to is not None:
             rights.check(PASS_ROLE, dict.fromkeys(roles_in(exchange.params)), {"iam:PassedToService": to})
+
+    async def allow(self, exchange: Exchange, action: str) -> None:
+        """Raise AccessDenied where the user or session may not do `action` on anything: a page of our own."""
+        (await _rights(exchange.caller)).check(action, EVERYTHING, self._circumstances(exchange))
 
     async def pass_roles(self, caller: Caller, roles: Iterable[str], service: str) -> None:
         """Raise AccessDenied where the caller may not pass these roles to a service (`iot.amazonaws.com`).

@@ -26,9 +26,11 @@ class Bodies:
     def __init__(self) -> None:
         self._large = 0
 
-    async def read(self, exchange: Exchange) -> None:
-        """Complete the request by its body. Raises RequestEntityTooLarge, ServiceUnavailable or Disconnected."""
-        limit = LIMITS.get(exchange.claim.service, DEFAULT_LIMIT) if exchange.claim is not None else DEFAULT_LIMIT
+    async def read(self, exchange: Exchange, limit: int | None = None) -> None:
+        """Complete the request by its body, which is as long as the service that is signed for takes, unless `limit`
+        says how long. Raises RequestEntityTooLarge, ServiceUnavailable or Disconnected."""
+        if limit is None:
+            limit = LIMITS.get(exchange.claim.service, DEFAULT_LIMIT) if exchange.claim is not None else DEFAULT_LIMIT
         declared = exchange.request.headers.get("content-length", "0")
         if not declared.isdecimal() or len(declared) > 18 or int(declared) > limit:
             raise RequestEntityTooLarge(f"Request must be smaller than {limit} bytes.")

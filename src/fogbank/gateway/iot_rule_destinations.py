@@ -2,6 +2,7 @@
 
 from fogbank.awswire.http import Response
 from fogbank.gateway.call import Call, Members, operation
+from fogbank.gateway.pages import Audience, Page, Visit, json_response
 from fogbank.rules.destinations import MAX_RESULTS, Destination, Destinations
 
 CONFIRM_PATH = "/confirmdestination/"
@@ -50,10 +51,14 @@ class IotRuleDestinationsApi:
         await self._destinations.delete(call.params["arn"])
         return {}
 
-    async def confirm(self, token: str) -> Response:
-        """The answer to an unsigned request for `CONFIRM_PATH` and the token. Raises Unauthorized."""
-        await self._destinations.confirm(token)
-        return Response(200, (("content-type", "application/json"),), b"{}")
+    @property
+    def confirmation_page(self) -> Page:
+        """Where whoever was sent a token brings it back; raises Unauthorized for another."""
+        return Page(method="GET", path=f"{CONFIRM_PATH}{{token}}", audience=Audience.ANYONE, answer=self._confirm)
+
+    async def _confirm(self, visit: Visit) -> Response:
+        await self._destinations.confirm(visit.names["token"])
+        return json_response({})
 
 
 def _described(destination: Destination) -> Members:

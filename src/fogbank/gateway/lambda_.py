@@ -8,13 +8,15 @@ from typing import Any
 import msgspec
 
 from fogbank.arns import Arns
-from fogbank.errors import InvalidParameterValue, NotImplementedByFogbank
+from fogbank.awswire.http import Response, parse_query
+from fogbank.errors import Forbidden, InvalidParameterValue, NotImplementedByFogbank
 from fogbank.functions.function import Changes, Configuration, Function
 from fogbank.functions.names import LATEST
 from fogbank.functions.resource_policy import Statement
 from fogbank.functions.service import FunctionService
 from fogbank.functions.variables import log_group
 from fogbank.gateway.call import Call, Members, operation
+from fogbank.gateway.pages import Audience, Page, Visit
 from fogbank.ports import InvocationType
 
 CODE_PATH = "/_fogbank/code"
@@ -93,9 +95,16 @@ class LambdaApi:
         await self._functions.delete(call.params["FunctionName"], call.params.get("Qualifier"))
         return {"StatusCode": 204}
 
-    async def download(self, token: str) -> bytes | None:
-        """The zip behind a `Code.Location`, unsigned as AWS's presigned addresses are; None: 403, it has expired."""
-        return await self._functions.download(token)
+    @property
+    def code_page(self) -> Page:
+        """Where a `Code.Location` leads: its token is all that one needs, as with AWS's presigned addresses."""
+        return Page(method="GET", path=CODE_PATH, audience=Audience.ANYONE, answer=self._download)
+
+    async def _download(self, visit: Visit) -> Response:
+        archive = await self._functions.download(dict(parse_query(visit.request.query)).get("token", ""))
+        if archive is None:
+            raise Forbidden("The address of this code has expired or was never given; ask GetFunction for a new one.")
+        return Response(200, (("content-type", "application/zip"),), archive)
 
     # --- invocation -----------------------------------------------------------------------------------------------
 

@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterator, Mapping
 
 import msgspec
 
+from fogbank.awswire.http import Response
 from fogbank.broker.metrics import Metrics
+from fogbank.gateway.pages import Page, Visit
 from fogbank.rules.counters import Counters
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -73,6 +75,14 @@ class MetricsPage:
         self._broker = broker
         self._rules = rules
         self._not_found = not_found
+
+    @property
+    def page(self) -> Page:
+        """For the root's keys."""
+        return Page(method="GET", path="/_fogbank/metrics", answer=self._answer)
+
+    async def _answer(self, visit: Visit) -> Response:
+        return Response(200, (("content-type", CONTENT_TYPE),), self.text())
 
     def text(self) -> bytes:
         """All metrics as they are now."""

@@ -4,38 +4,30 @@ Each handler reads from the exchange what those before it found out and adds its
 way and is translated once, by `errors`.
 """
 
-import re
 from collections.abc import Awaitable, Callable, Iterable
 from email.utils import formatdate
-from functools import partial
-from urllib.parse import unquote
-
-import msgspec
 
 from fogbank import __version__
 from fogbank.arns import Arns
 from fogbank.awswire.errors import UnknownOperation
-from fogbank.awswire.http import Response, parse_query
-from fogbank.awswire.sigv4 import read_claim
+from fogbank.awswire.http import Response
 from fogbank.clock import Clock
 from fogbank.errors import Forbidden
 from fogbank.gateway.access_control import AccessControl
 from fogbank.gateway.authentication import AccessKeys, Authenticator, HttpDesk, Recheck
-from fogbank.gateway.body import Bodies
+from fogbank.gateway.body import DEFAULT_LIMIT, Bodies
 from fogbank.gateway.dispatch import Dispatcher
 from fogbank.gateway.errors import response_to
 from fogbank.gateway.exchange import AsgiMessage, Disconnected, Exchange, Receive, Send
-from fogbank.gateway.iot_rule_destinations import CONFIRM_PATH
-from fogbank.gateway.metrics import CONTENT_TYPE
+from fogbank.gateway.pages import OWN_PATHS, Audience, Page, Pages, Visit, json_response
 from fogbank.gateway.trace import TraceStreams
 from fogbank.identity.signer import Signers
 from fogbank.trace import Trace
 
 Step = Callable[[Exchange], Awaitable[None]]
 
-OWN_PATHS = "/_fogbank/"
-"""Paths that are this platform's own and no service's."""
-RULE_TEST = re.compile(r"/_fogbank/rules/(?P<rule>\w+)/test", re.ASCII)
+HEALTH_PATH = "/_fogbank/health"
+TRACE_PATH = "/_fogbank/trace"
 
 
 class Gateway:
@@ -50,23 +42,16 @@ class Gateway:
         access_keys: AccessKeys,
         recheck: Recheck | None = None,
         trace: Trace | None = None,
-        ca: Callable[[], bytes] | None = None,
-        code: Callable[[str], Awaitable[bytes | None]] | None = None,
         desk: HttpDesk | None = None,
-        metrics: Callable[[], bytes] | None = None,
         signers: Signers | None = None,
         access: AccessControl | None = None,
-        confirm: Callable[[str], Awaitable[Response]] | None = None,
-        rule_test: Callable[[str, bytes], Awaitable[Response]] | None = None,
+        pages: Iterable[Page] = (),
     ) -> None:
         """`access_keys` finds the key of an ID; `recheck` is `PrincipalStore.recheck`, asked for each request of a
-        device. A device is known by the Arrival that the transport leaves in the scope's state. `ca` gives the
-        certificate (PEM) of the authority that clients trust; it is public, and served to whoever asks. `code` gives
-        the zip of a function for the token of a `Code.Location`, None where the token is not good. `desk` knows of
-        custom authorizers; without one there are none. `metrics` gives the text of what is counted, for keys alone.
-        `signers` knows users and sessions too, and not only the root's keys; `access` what they may do. Without it
-        there must be nobody but the root and devices. `confirm` takes back the token of a topic rule destination from
-        whoever has it. `rule_test` answers a dry run of the rule of that name, for the root's keys alone."""
+        device. A device is known by the Arrival that the transport leaves in the scope's state. `desk` knows of
+        custom authorizers; without one there are none. `signers` knows users and sessions too, and not only the root's
+        keys; `access` what they may do. Without it there must be nobody but the root and devices. `pages` are served
+        beside the operations."""
         self._clock = clock
         self._traces = None if trace is None else TraceStreams(trace)
         self._dispatcher = dispatcher = Dispatcher(apis)
@@ -84,18 +69,8 @@ class Gateway:
             dispatcher.call,  # the API method
             dispatcher.serialise,
         )
-        self._own: dict[tuple[str, str], Callable[[Exchange, Send], Awaitable[None]]] = {
-            ("GET", "/_fogbank/health"): self._health,
-            ("GET", "/_fogbank/trace"): self._stream_trace,
-        }
-        if ca is not None:
-            self._own["GET", "/_fogbank/ca.pem"] = partial(self._serve_ca, ca)
-        if code is not None:
-            self._own["GET", "/_fogbank/code"] = partial(self._serve_code, code)
-        if metrics is not None:
-            self._own["GET", "/_fogbank/metrics"] = partial(self._serve_metrics, metrics)
-        self._confirm = confirm
-        self._rule_test = rule_test
+        self._access = access
+        self._pages = Pages([Page(method="GET", path=HEALTH_PATH, audience=Audience.ANYONE, answer=_health), *pages])
         self._date = (0, b"")
 
     async def __call__(self, scope: AsgiMessage, receive: Receive, send: Send) -> None:
@@ -104,12 +79,12 @@ class Gateway:
             raise RuntimeError(f"the gateway speaks HTTP, not {scope['type']}")
         exchange = Exchange(scope, receive)
         try:
-            if exchange.request.path.startswith(OWN_PATHS):
-                await self._answer_own(exchange, send)
+            if (found := self._pages.find(exchange.request)) is not None:
+                exchange.response = await self._visit(exchange, *found)
+                await self._respond(exchange, exchange.response, send)
                 return
-            if self._confirm is not None and _is_confirmation(exchange):
-                token = unquote(exchange.request.path.removeprefix(CONFIRM_PATH))
-                await self._respond(exchange, await self._confirm(token), send)
+            if exchange.request.path.startswith(OWN_PATHS):
+                await self._stream_trace(exchange, send)
                 return
             for step in self._steps:
                 await step(exchange)
@@ -129,53 +104,33 @@ class Gateway:
         if self._traces is not None:
             self._traces.close()
 
-    async def _answer_own(self, exchange: Exchange, send: Send) -> None:
-        method, path = exchange.request.method, exchange.request.path
-        tested = RULE_TEST.fullmatch(path)
-        if tested is not None and method == "POST" and self._rule_test is not None:
-            await self._test_rule(self._rule_test, tested["rule"], exchange, send)
-            return
-        answer = self._own.get((method, path))
-        if answer is None:
-            raise UnknownOperation(f"Fogbank has nothing at {method} {path[:256]}")
-        await answer(exchange, send)
+    async def _visit(self, exchange: Exchange, page: Page, names: dict[str, str]) -> Response:
+        """The page, for those whom it is for."""
+        if page.audience is Audience.ANYONE:
+            return await page.answer(Visit(exchange.request, names, exchange.request_id))
+        await self._authenticate(exchange, page.limit)
+        caller = exchange.caller
+        if page.audience is Audience.DEVICES:
+            if caller.device is None or caller.principals is not None:
+                raise Forbidden("This is for devices: come with a client certificate, over TLS.")
+        elif caller.device is not None:
+            if not page.action or caller.principals is None or self._access is None:
+                raise _nothing(exchange)
+            await self._access.allow(exchange, page.action)
+        return await page.answer(Visit(exchange.request, names, exchange.request_id, caller))
 
-    async def _health(self, exchange: Exchange, send: Send) -> None:
-        document = msgspec.json.encode({"status": "ok", "version": __version__})
-        await self._respond(exchange, Response(200, (("content-type", "application/json"),), document), send)
-
-    async def _serve_ca(self, ca: Callable[[], bytes], exchange: Exchange, send: Send) -> None:
-        await self._respond(exchange, Response(200, (("content-type", "application/x-pem-file"),), ca()), send)
-
-    async def _serve_code(self, code: Callable[[str], Awaitable[bytes | None]], exchange: Exchange, send: Send) -> None:
-        token = dict(parse_query(exchange.request.query)).get("token", "")
-        archive = await code(token)
-        if archive is None:
-            raise Forbidden("The address of this code has expired or was never given; ask GetFunction for a new one.")
-        await self._respond(exchange, Response(200, (("content-type", "application/zip"),), archive), send)
-
-    async def _authenticate(self, exchange: Exchange) -> None:
-        for step in (self._authenticator.claim, self._bodies.read, self._authenticator.authenticate):
-            await step(exchange)
-
-    async def _serve_metrics(self, metrics: Callable[[], bytes], exchange: Exchange, send: Send) -> None:
-        await self._authenticate(exchange)
-        if exchange.caller.device is not None:
-            raise UnknownOperation("There are no metrics to read here.")
-        await self._respond(exchange, Response(200, (("content-type", CONTENT_TYPE),), metrics()), send)
-
-    async def _test_rule(
-        self, test: Callable[[str, bytes], Awaitable[Response]], rule: str, exchange: Exchange, send: Send
-    ) -> None:
-        await self._authenticate(exchange)
-        if exchange.caller.device is not None:
-            raise UnknownOperation("There are no rules to test here.")
-        await self._respond(exchange, await test(rule, exchange.request.body), send)
+    async def _authenticate(self, exchange: Exchange, limit: int) -> None:
+        await self._authenticator.claim(exchange)
+        await self._bodies.read(exchange, limit)
+        await self._authenticator.authenticate(exchange)
 
     async def _stream_trace(self, exchange: Exchange, send: Send) -> None:
-        await self._authenticate(exchange)
-        if self._traces is None or exchange.caller.device is not None:
-            raise UnknownOperation("There is no trace to listen to here.")
+        request = exchange.request
+        if (request.method, request.path) != ("GET", TRACE_PATH) or self._traces is None:
+            raise _nothing(exchange)
+        await self._authenticate(exchange, DEFAULT_LIMIT)
+        if exchange.caller.device is not None:
+            raise _nothing(exchange)
         headers = [*self._headers(exchange), (b"content-type", b"application/x-ndjson")]
         await self._traces.serve(exchange.receive, send, headers)
 
@@ -195,7 +150,11 @@ class Gateway:
         return [(b"date", self._date[1]), (b"x-amzn-requestid", exchange.request_id.encode())]
 
 
-def _is_confirmation(exchange: Exchange) -> bool:
-    """Whether somebody brings a token back. What is signed goes the way of all operations."""
+async def _health(visit: Visit) -> Response:
+    return json_response({"status": "ok", "version": __version__})
+
+
+def _nothing(exchange: Exchange) -> UnknownOperation:
+    """Of what there is, too, where it is not for whoever asks."""
     request = exchange.request
-    return request.method == "GET" and request.path.startswith(CONFIRM_PATH) and read_claim(request) is None
+    return UnknownOperation(f"Fogbank has nothing for you at {request.method} {request.path[:256]}")
