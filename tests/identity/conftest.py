@@ -2,7 +2,7 @@
 
 import asyncio
 import base64
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from random import Random
 from typing import Any
 
@@ -13,9 +13,12 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from fogbank.arns import Arns
 from fogbank.errors import ServiceError
+from fogbank.identity.access_keys import AccessKeys
+from fogbank.identity.iam.iam import Iam
 from fogbank.identity.reception import Reception
 from fogbank.ports import (
     Delete,
+    Documents,
     Expect,
     Grant,
     Identity,
@@ -44,6 +47,7 @@ ANSWER: Mapping[str, Any] = {
     "disconnectAfterInSeconds": 3600,
     "refreshAfterInSeconds": 300,
 }
+MakeIam = Callable[..., Awaitable[Iam]]
 CERTIFICATE = Identity("c" * 64, ARNS.iot("cert", "c" * 64), active=True, attributes={"iot:Certificate.X": "y"})
 
 
@@ -212,3 +216,17 @@ def make(
 @pytest.fixture
 def reception(make: Callable[..., Reception]) -> Reception:
     return make()
+
+
+@pytest.fixture
+def make_iam(documents: MemoryDocuments, clock: FakeClock) -> MakeIam:
+    """Makes IAMs on the same documents: the second is the first one after a restart."""
+
+    async def make(documents: Documents = documents, *, check_roles: bool = False) -> Iam:
+        keys = AccessKeys(documents, clock)
+        await keys.ensure_first(KEY)
+        iam = Iam(documents, keys, ARNS, clock, check_roles=check_roles)
+        await iam.load()
+        return iam
+
+    return make

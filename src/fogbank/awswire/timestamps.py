@@ -20,3 +20,8 @@ def to_text(seconds: float, format_: str) -> str:
     if format_ == "rfc822":
         return format_datetime(moment, usegmt=True)
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def to_second(seconds: float) -> str:
+    """ISO 8601 to the second, as policies and credentials have it: `2026-11-23T10:15:00Z`."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -10,27 +10,34 @@ from collections.abc import Callable
 
 import msgspec
 
-from fogbank.errors import InvalidRequest, NotImplementedByFogbank
+from fogbank.errors import InvalidRequest
 from fogbank.gateway.call import Call, Members, operation
 
 _DATA = ("iot:Data", "iot:Data-ATS", "iot:Data-Beta")
-_LATER = ("iot:CredentialProvider", "iot:Jobs")
+_HTTPS = ("iot:CredentialProvider", "iot:Jobs")
 _AWS_MQTT_PORTS = (8883, 443)
+_AWS_HTTPS_PORTS = (443,)
 
 
 class Endpoint(msgspec.Struct, frozen=True):
-    """Where devices reach this instance: a name or address that its server certificate bears, and the MQTT port."""
+    """Where devices reach this instance: a name or address that its server certificate bears, and the ports."""
 
     host: str
     mqtt_port: int
+    https_port: int
 
     @property
-    def address(self) -> str:
-        """As DescribeEndpoint answers it."""
-        if self.mqtt_port in _AWS_MQTT_PORTS:
-            return self.host
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{host}:{self.mqtt_port}"
+    def data(self) -> str:
+        """Where MQTT is, as DescribeEndpoint answers it."""
+        return self.host if self.mqtt_port in _AWS_MQTT_PORTS else self._with(self.mqtt_port)
+
+    @property
+    def https(self) -> str:
+        """Where HTTPS alone is spoken."""
+        return self.host if self.https_port in _AWS_HTTPS_PORTS else self._with(self.https_port)
+
+    def _with(self, port: int) -> str:
+        return f"[{self.host}]:{port}" if ":" in self.host else f"{self.host}:{port}"
 
 
 class IotEndpointApi:
@@ -42,8 +49,8 @@ class IotEndpointApi:
     @operation("iot", "DescribeEndpoint")
     async def describe_endpoint(self, call: Call) -> Members:
         type_ = call.params.get("endpointType") or "iot:Data"
-        if type_ in _LATER:
-            raise NotImplementedByFogbank(f"DescribeEndpoint: {type_} is not supported by Fogbank yet")
+        if type_ in _HTTPS:
+            return {"endpointAddress": self._endpoint().https}
         if type_ not in _DATA:
             raise InvalidRequest(f"Endpoint type {type_!r} is not valid; use iot:Data-ATS")
-        return {"endpointAddress": self._endpoint().address}
+        return {"endpointAddress": self._endpoint().data}

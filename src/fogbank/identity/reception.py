@@ -11,6 +11,7 @@ from fogbank.identity.desk import FrontDesk
 from fogbank.identity.domain_configurations import DomainConfigurations
 from fogbank.identity.judge import Judge
 from fogbank.identity.records import Records
+from fogbank.identity.role_aliases import RoleAliases
 from fogbank.identity.signed_requests import SignedRequests
 from fogbank.identity.signer import RootSigners, Signers
 from fogbank.ports import Documents, Invoker, PrincipalStore
@@ -39,6 +40,7 @@ class Reception:
         authorizer may be asked. `signers` knows all who sign; without it there is the root alone."""
         records = Records(documents)
         self.authorizers = Authorizers(records, arns, clock, limited=limited)
+        self.role_aliases = RoleAliases(records, arns, clock)
         self.domains = DomainConfigurations(records, arns, clock, served=served, limited=limited)
         self.judge = Judge(invoker, arns, clock, trace, shortest=SHORTEST if limited else 1)
         signed = SignedRequests(arns, clock, signers or RootSigners(find_key, arns))

@@ -104,6 +104,17 @@ class DomainName(msgspec.Struct, frozen=True):
     configuration: str
 
 
+class RoleAlias(msgspec.Struct, frozen=True, kw_only=True):
+    """A role under a name of its own, for the credential provider: devices name the alias, and the role may change."""
+
+    name: str
+    role_arn: str
+    duration: int
+    """Seconds that credentials hold."""
+    created: float
+    modified: float
+
+
 class Records:
     """Identity's collections."""
 
@@ -115,6 +126,7 @@ class Records:
             documents, "domain-configuration", DomainConfiguration, indexes=_domain_configuration_indexes
         )
         self.domain_names = Collection(documents, "domain-name", DomainName)
+        self.role_aliases = Collection(documents, "role-alias", RoleAlias)
 
 
 def held(collection: Collection[Any], stored: Stored[Any]) -> Put:

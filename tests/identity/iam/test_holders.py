@@ -4,8 +4,8 @@ import asyncio
 from random import Random
 
 import pytest
-from tests.identity.conftest import SlowDocuments
-from tests.identity.iam.conftest import LOCAL, LOGGING, TRUST_IOT, MakeIam, document, statement, trusting
+from tests.identity.conftest import MakeIam, SlowDocuments
+from tests.identity.iam.conftest import LOCAL, LOGGING, TRUST_IOT, document, statement, trusting
 
 from fogbank.identity.access_keys import Status
 from fogbank.identity.iam.errors import (

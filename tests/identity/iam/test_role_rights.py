@@ -4,7 +4,8 @@ import asyncio
 from typing import Any
 
 import pytest
-from tests.identity.iam.conftest import LOCAL, TRUST_ACCOUNT, TRUST_IOT, MakeIam, document, statement, trusting
+from tests.identity.conftest import MakeIam
+from tests.identity.iam.conftest import LOCAL, TRUST_ACCOUNT, TRUST_IOT, document, statement, trusting
 
 from fogbank.errors import Forbidden
 from fogbank.identity.iam.iam import Iam

@@ -4,8 +4,8 @@ import base64
 
 import msgspec
 import pytest
-from tests.identity.conftest import ARNS, KEY
-from tests.identity.iam.conftest import ACCOUNT, LOCAL, LOGGING, TRUST_ACCOUNT, MakeIam, document, statement, trusting
+from tests.identity.conftest import ARNS, KEY, MakeIam
+from tests.identity.iam.conftest import ACCOUNT, LOCAL, LOGGING, TRUST_ACCOUNT, document, statement, trusting
 
 from fogbank.awswire.errors import ExpiredToken, UnrecognizedClient
 from fogbank.identity.access_keys import Status

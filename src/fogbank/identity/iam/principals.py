@@ -6,12 +6,12 @@ all who are connected as it are told of.
 
 import logging
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from weakref import WeakSet
 
 import msgspec
 
 from fogbank.arns import Arns
+from fogbank.awswire.timestamps import to_second
 from fogbank.clock import Clock
 from fogbank.identity.access_keys import AccessKeyRecord, AccessKeys
 from fogbank.identity.iam.changes import Changes, Touched
@@ -155,8 +155,9 @@ class IamPrincipals:
         prefix = f"arn:{arns.partition}:iam::{arns.account}"
         variables: Variables = {"aws:PrincipalAccount": arns.account} | _moment(self._household.clock.time())
         if isinstance(by, Session):
-            variables["aws:TokenIssueTime"] = _iso(by.issued)
+            variables["aws:TokenIssueTime"] = to_second(by.issued)
             variables |= {f"aws:PrincipalTag/{key}": value for key, value in by.tags.items()}
+            variables |= by.context
             if by.source_identity is not None:
                 variables["aws:SourceIdentity"] = by.source_identity
         if holder is not None:
@@ -177,8 +178,4 @@ class IamPrincipals:
 
 def _moment(now: float) -> Variables:
     """When it was asked who it is: of a request the moment, of a connection that of its beginning."""
-    return {"aws:CurrentTime": _iso(now), "aws:EpochTime": str(int(now))}
-
-
-def _iso(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return {"aws:CurrentTime": to_second(now), "aws:EpochTime": str(int(now))}

@@ -9,11 +9,11 @@ elsewhere, or up. Then they do what they are told, unless `strict`. With the fir
 """
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
 import msgspec
 
 from fogbank.arns import Arns
+from fogbank.awswire.timestamps import to_second
 from fogbank.clock import Clock
 from fogbank.errors import Forbidden
 from fogbank.identity.iam.changes import Changes
@@ -146,8 +146,7 @@ class RoleRights:
 
     def _moment(self) -> Context:
         now = self._clock.time()
-        moment = datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        return {"aws:CurrentTime": moment, "aws:EpochTime": str(int(now))}
+        return {"aws:CurrentTime": to_second(now), "aws:EpochTime": str(int(now))}
 
 
 def _unable(role_arn: str, why: str) -> Forbidden:

@@ -43,6 +43,8 @@ class Session(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """References to managed policies that bound it."""
     tags: dict[str, str] = {}
     source_identity: str | None = None
+    context: dict[str, str] = {}
+    """Further policy variables, which the service that the session was begun by knows (`credentials-iot:ThingName`)."""
 
     def __repr__(self) -> str:
         return f"Session(key_id={self.key_id!r}, secret=..., holder={self.holder!r}, name={self.name!r})"

@@ -109,22 +109,25 @@ class Sts:
                 "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining."
             )
         packed = await self._packed(wish)
-        now = self._clock.time()
-        session = Session(
-            key_id=ids.new_key_id(ids.SESSION_KEY),
-            secret=ids.new_secret(),
-            holder=role.name,
-            holder_id=role.id,
-            name=wish.name,
-            issued=now,
-            expires=float(int(now) + wish.duration),
-            policy=wish.policy,
-            policies=tuple([(await self._policies.holding(arn))[0] for arn in wish.policy_arns]),
-            tags=dict(wish.tags),
-            source_identity=wish.source_identity,
-        )
-        arn = f"arn:{self._arns.partition}:sts::{self._arns.account}:assumed-role/{role.name}/{wish.name}"
-        return Opened(session, self._seal.close(session), arn, f"{role.id}:{wish.name}", packed)
+        policies = tuple([(await self._policies.holding(arn))[0] for arn in wish.policy_arns])
+        return self._open(role, wish, wish.duration, policies=policies, packed=packed)
+
+    async def for_service(
+        self, service: str, wish: Wish, *, source: str, context: Mapping[str, str] | None = None
+    ) -> Opened:
+        """Begin a session of a role for a service that hands it on (`credentials.iot.amazonaws.com`).
+
+        `source` is the ARN of the resource on whose behalf it does that, which trust policies may ask for; `context`
+        are policy variables of the session. The role's own bound on the duration binds, too. Raises AccessDenied.
+        """
+        role = await self._roles.by_arn(wish.role_arn)
+        asker = Asker("Service", (service,))
+        asked = {**wish.context, "aws:SourceArn": source, "aws:SourceAccount": self._arns.account}
+        trust = None if role is None else TrustPolicy.parse(role.trust).decide(asker, asked)
+        if role is None or trust is None or not trust.allowed:
+            why = "there is no such role in this account" if trust is None else trust.reason
+            raise AccessDenied(f"{service} is not able to assume role {wish.role_arn}: {why}")
+        return self._open(role, wish, min(wish.duration, role.max_session), dict(context or {}))
 
     async def session_token(
         self, key_id: str, caller: Identity | None, principals: PrincipalStore | None, duration: int | None
@@ -150,6 +153,34 @@ class Sts:
             expires=float(int(now) + seconds),
         )
         return Opened(session, self._seal.close(session))
+
+    def _open(
+        self,
+        role: Role,
+        wish: Wish,
+        duration: int,
+        context: dict[str, str] | None = None,
+        *,
+        policies: tuple[str, ...] = (),
+        packed: int | None = None,
+    ) -> Opened:
+        now = self._clock.time()
+        session = Session(
+            key_id=ids.new_key_id(ids.SESSION_KEY),
+            secret=ids.new_secret(),
+            holder=role.name,
+            holder_id=role.id,
+            name=wish.name,
+            issued=now,
+            expires=float(int(now) + duration),
+            policy=wish.policy,
+            policies=policies,
+            tags=dict(wish.tags),
+            source_identity=wish.source_identity,
+            context=context or {},
+        )
+        arn = f"arn:{self._arns.partition}:sts::{self._arns.account}:assumed-role/{role.name}/{wish.name}"
+        return Opened(session, self._seal.close(session), arn, f"{role.id}:{wish.name}", packed)
 
     # --- checks -----------------------------------------------------------------------------------------------------
 
