@@ -106,7 +106,7 @@ def test_the_sdks_provider(where: Ready, app: App, camera: Credentials, alias: s
 def test_over_plain_https(where: Ready, camera: Credentials, alias: str) -> None:
     path = f"/role-aliases/{alias}/credentials"
     status, answer = ask(where, camera, path, **{"x-amzn-iot-thingname": camera.thing})
-    assert (status, answer.keys()) == (200, {"credentials"})
+    assert (status, list(answer)) == (200, ["credentials"])
     keys = answer["credentials"]
     assert keys.keys() == {"accessKeyId", "secretAccessKey", "sessionToken", "expiration"}
     ends = datetime.strptime(keys["expiration"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)

@@ -12,6 +12,7 @@ from tests.gateway.toy import ARNS, KEY, REGION, ToyApi
 
 from fogbank.clock import Clock, SystemClock
 from fogbank.gateway.access_control import AccessControl
+from fogbank.gateway.audit import Audit
 from fogbank.gateway.iam_policies import IamPoliciesApi
 from fogbank.gateway.iam_roles import IamRolesApi
 from fogbank.gateway.iam_simulation import IamSimulationApi
@@ -85,7 +86,9 @@ class Account:
 
 
 @asynccontextmanager
-async def serving(clock: Clock | None = None, pages: Iterable[Page] = ()) -> AsyncIterator[Account]:
+async def serving(
+    clock: Clock | None = None, pages: Iterable[Page] = (), audit: Audit | None = None
+) -> AsyncIterator[Account]:
     """An account on a free port."""
     clock, documents = clock or SystemClock(), MemoryDocuments()
     keys = AccessKeys(documents, clock)
@@ -102,6 +105,7 @@ async def serving(clock: Clock | None = None, pages: Iterable[Page] = ()) -> Asy
         signers=iam.signers,
         access=AccessControl(iam, ARNS),
         pages=pages,
+        audit=audit,
     )
     gateway.load()
     http = HttpServer(gateway)

@@ -65,7 +65,13 @@ class IotRoleAliasesApi:
     def credentials_page(self) -> Page:
         """`GET /role-aliases/ALIAS/credentials`, at every TLS port (developer guide, authorizing-direct-aws)."""
         path = "/role-aliases/{alias}/credentials"
-        return Page(method="GET", path=path, audience=Audience.DEVICES, answer=self._credentials)
+        return Page(
+            method="GET",
+            path=path,
+            audience=Audience.DEVICES,
+            answer=self._credentials,
+            event="AssumeRoleWithCertificate",
+        )
 
     async def _credentials(self, visit: Visit) -> Response:
         caller = visit.caller

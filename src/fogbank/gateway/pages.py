@@ -51,6 +51,8 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     """The action (`iot:UpdateCertificate`) that opens a page for KEYS to users and sessions; empty: to none of them."""
     limit: int = DEFAULT_LIMIT
     """Bytes of the body."""
+    event: str = ""
+    """What the audit log calls a visit; empty: it changes nothing and is not written down."""
 
 
 class Pages:

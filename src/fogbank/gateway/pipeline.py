@@ -14,6 +14,7 @@ from fogbank.awswire.http import Response
 from fogbank.clock import Clock
 from fogbank.errors import Forbidden
 from fogbank.gateway.access_control import AccessControl
+from fogbank.gateway.audit import Audit
 from fogbank.gateway.authentication import AccessKeys, Authenticator, HttpDesk, Recheck
 from fogbank.gateway.body import DEFAULT_LIMIT, Bodies
 from fogbank.gateway.dispatch import Dispatcher
@@ -46,12 +47,13 @@ class Gateway:
         signers: Signers | None = None,
         access: AccessControl | None = None,
         pages: Iterable[Page] = (),
+        audit: Audit | None = None,
     ) -> None:
         """`access_keys` finds the key of an ID; `recheck` is `PrincipalStore.recheck`, asked for each request of a
         device. A device is known by the Arrival that the transport leaves in the scope's state. `desk` knows of
         custom authorizers; without one there are none. `signers` knows users and sessions too, and not only the root's
         keys; `access` what they may do. Without it there must be nobody but the root and devices. `pages` are served
-        beside the operations."""
+        beside the operations. `audit` writes down who has changed what."""
         self._clock = clock
         self._traces = None if trace is None else TraceStreams(trace)
         self._dispatcher = dispatcher = Dispatcher(apis)
@@ -70,6 +72,7 @@ class Gateway:
             dispatcher.serialise,
         )
         self._access = access
+        self._audit = audit
         self._pages = Pages([Page(method="GET", path=HEALTH_PATH, audience=Audience.ANYONE, answer=_health), *pages])
         self._date = (0, b"")
 
@@ -86,8 +89,7 @@ class Gateway:
             if exchange.request.path.startswith(OWN_PATHS):
                 await self._stream_trace(exchange, send)
                 return
-            for step in self._steps:
-                await step(exchange)
+            await self._operate(exchange)
         except Disconnected:
             return
         except Exception as error:
@@ -104,6 +106,18 @@ class Gateway:
         if self._traces is not None:
             self._traces.close()
 
+    async def _operate(self, exchange: Exchange) -> None:
+        error: Exception | None = None
+        try:
+            for step in self._steps:
+                await step(exchange)
+        except Exception as met:
+            error = met
+            raise
+        finally:
+            if self._audit is not None:
+                await self._audit.of_call(exchange, error)
+
     async def _visit(self, exchange: Exchange, page: Page, names: dict[str, str]) -> Response:
         """The page, for those whom it is for."""
         if page.audience is Audience.ANYONE:
@@ -117,7 +131,15 @@ class Gateway:
             if not page.action or caller.principals is None or self._access is None:
                 raise _nothing(exchange)
             await self._access.allow(exchange, page.action)
-        return await page.answer(Visit(exchange.request, names, exchange.request_id, caller))
+        visit, error = Visit(exchange.request, names, exchange.request_id, caller), None
+        try:
+            return await page.answer(visit)
+        except Exception as met:
+            error = met
+            raise
+        finally:
+            if self._audit is not None and page.event:
+                await self._audit.of_page(page.event, visit, error)
 
     async def _authenticate(self, exchange: Exchange, limit: int) -> None:
         await self._authenticator.claim(exchange)

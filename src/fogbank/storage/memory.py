@@ -25,7 +25,7 @@ class MemoryDocuments:
     async def find(
         self, kind: str, index: str, value: str, *, after: str = "", limit: int | None = None
     ) -> list[Record]:
-        records = await self.scan(kind, after=after)
+        records = await MemoryDocuments.scan(self, kind, after=after)  # at one moment, also where a subclass waits
         return [one for one in records if value in self._records[kind, one.key][1].indexes.get(index, ())][:limit]
 
     async def commit(self, *changes: Put | Delete | Expect) -> list[int]:
@@ -126,3 +126,13 @@ class MemoryBlobs:
 
     async def delete(self, digest: str) -> None:
         self._blobs.pop(digest, None)
+
+
+class MemoryLineLog:
+    """Lines in a list."""
+
+    def __init__(self) -> None:
+        self.lines: list[bytes] = []
+
+    async def append(self, line: bytes) -> None:
+        self.lines.append(line)

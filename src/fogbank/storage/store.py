@@ -4,6 +4,7 @@ data_dir/
   lock             held while a server runs; the kernel lets go of it however the server ends
   fogbank.sqlite   documents, queues and backlogs (with -wal and -shm beside it while open)
   blobs/           function code and files, by digest
+  audit/           who has changed what, a JSON line each
 """
 
 from collections.abc import Callable, Coroutine
@@ -11,10 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fogbank.ports import Backlogs, Blobs, Documents, Queue
+from fogbank.ports import Backlogs, Blobs, Documents, LineLog, Queue
 from fogbank.storage.directory import DataDirectory
 from fogbank.storage.files import FileBlobs
-from fogbank.storage.memory import MemoryBacklogs, MemoryBlobs, MemoryDocuments, MemoryQueue
+from fogbank.storage.line_log import FileLineLog
+from fogbank.storage.memory import MemoryBacklogs, MemoryBlobs, MemoryDocuments, MemoryLineLog, MemoryQueue
 from fogbank.storage.sqlite import SqliteBacklogs, SqliteDocuments, SqliteFile, SqliteQueue
 
 
@@ -26,6 +28,7 @@ class Store:
     queue: Queue
     backlogs: Backlogs
     blobs: Blobs
+    audit: LineLog
     close: Callable[[], Coroutine[Any, Any, None]]
 
 
@@ -38,6 +41,7 @@ def open_store(data_dir: Path) -> Store:
     directory = DataDirectory.claim(data_dir)
     try:
         blobs = FileBlobs(directory.path / "blobs")
+        audit = FileLineLog(directory.path / "audit" / "audit.ndjson")
         file = SqliteFile(directory.path / "fogbank.sqlite")
     except BaseException:
         directory.release()
@@ -47,10 +51,11 @@ def open_store(data_dir: Path) -> Store:
         try:
             await blobs.close()
             await file.close()
+            await audit.close()
         finally:
             directory.release()
 
-    return Store(SqliteDocuments(file), SqliteQueue(file), SqliteBacklogs(file), blobs, close)
+    return Store(SqliteDocuments(file), SqliteQueue(file), SqliteBacklogs(file), blobs, audit, close)
 
 
 def memory_store() -> Store:
@@ -60,4 +65,4 @@ def memory_store() -> Store:
         return None
 
     documents = MemoryDocuments()
-    return Store(documents, MemoryQueue(), MemoryBacklogs(documents), MemoryBlobs(), close)
+    return Store(documents, MemoryQueue(), MemoryBacklogs(documents), MemoryBlobs(), MemoryLineLog(), close)
