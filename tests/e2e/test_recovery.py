@@ -136,7 +136,7 @@ def test_an_event_that_was_accepted_is_run_after_all(server: Server, tmp_path: P
     app = App(server.start(), tmp_path)
     for thing in ("gate", "started", "done"):
         app.iot.create_thing(thingName=thing)
-    function = app.create_function("gated", WAITS_FOR_THE_GATE)
+    function = app.create_function("gated", WAITS_FOR_THE_GATE, "iot:GetThingShadow", "iot:UpdateThingShadow")
     app.functions.update_function_configuration(FunctionName="gated", Timeout=60)
     event = json.dumps({"started": "started", "done": "done", "number": 7})
     accepted = app.functions.invoke(FunctionName=function, InvocationType="Event", Payload=event)

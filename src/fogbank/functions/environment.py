@@ -53,8 +53,17 @@ class Environment:
     """Implements `runtime_api.Runtime` for its endpoint. Use: `start` once, `run` one after the other, `stop`."""
 
     def __init__(
-        self, function: Function, code: Path, scratch: Path, executor: Executor, clock: Clock, log: FunctionLog
+        self,
+        function: Function,
+        code: Path,
+        scratch: Path,
+        executor: Executor,
+        clock: Clock,
+        log: FunctionLog,
+        *,
+        holds: Callable[[], bool] = lambda: True,
     ) -> None:
+        """`holds`: whether what it is given to work with, its keys, is still good."""
         self.function = function
         self.last_used = clock.monotonic()
         self._code = code
@@ -62,6 +71,7 @@ class Environment:
         self._executor = executor
         self._clock = clock
         self._log = log
+        self._holds = holds
         self._tail = Tail()
         self._tasks = Tasks(f"function.{function.name}")
         self._api = RuntimeApi(self)
@@ -82,7 +92,7 @@ class Environment:
     @property
     def usable(self) -> bool:
         """Whether it can take another event, now or in a moment."""
-        return self._state in (State.IDLE, State.FINISHING) and not self._killed
+        return self._state in (State.IDLE, State.FINISHING) and not self._killed and self._holds()
 
     async def start(self, variables: Callable[[str], dict[str, str]]) -> None:
         """Start the runtime and wait until it is ready or has failed; `variables` is given the endpoint's address.

@@ -6,6 +6,7 @@ import logging
 import platform
 import shutil
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -13,7 +14,7 @@ import msgspec
 
 from fogbank.arns import Arns
 from fogbank.clock import Clock
-from fogbank.errors import ServiceError
+from fogbank.errors import Forbidden, InvalidParameterValue, ServiceError
 from fogbank.functions import failures, resource_policy
 from fogbank.functions.code import CodeCache
 from fogbank.functions.code_links import CodeLinks
@@ -27,8 +28,17 @@ from fogbank.functions.invocation import Invocation, Outcome, new_request_id
 from fogbank.functions.logs import LogLine, Logs
 from fogbank.functions.pool import CONCURRENCY, IDLE_SECONDS, Pool
 from fogbank.functions.registry import Registry
-from fogbank.functions.variables import PlatformVariables, variables
-from fogbank.ports import Blobs, Documents, InvocationResult, InvocationType, Queue, ServiceCaller
+from fogbank.functions.variables import PlatformVariables, signing, variables
+from fogbank.ports import (
+    Blobs,
+    Documents,
+    ExecutionRoles,
+    InvocationResult,
+    InvocationType,
+    Queue,
+    RoleCredentials,
+    ServiceCaller,
+)
 from fogbank.tasks import Tasks
 from fogbank.trace import Trace
 
@@ -48,7 +58,8 @@ class FunctionService:
 
     `code_dir` is this process's alone; what it holds (unpacked code, the environments' scratch directories) ends with
     the process and is removed at the next start at the latest. `environment_variables` is asked with each start of an
-    environment: AWS_ENDPOINT_URL, the credentials. No function is to see what is in the `private` directories.
+    environment: AWS_ENDPOINT_URL. `roles` has the keys that handlers sign with; without it they have none. No function
+    is to see what is in the `private` directories.
     """
 
     def __init__(
@@ -63,6 +74,7 @@ class FunctionService:
         environment_variables: PlatformVariables,
         *,
         private: Sequence[Path] = (),
+        roles: ExecutionRoles | None = None,
         executor: Executor | None = None,
         concurrency: int = CONCURRENCY,
         idle_seconds: float = IDLE_SECONDS,
@@ -72,6 +84,7 @@ class FunctionService:
         self._trace = trace
         self._scratch = code_dir / "environments"
         self._environment_variables = environment_variables
+        self._roles = roles
         self._executor = executor or AutomaticExecutor((code_dir, *private))
         self._code = CodeCache(blobs, code_dir / "code")
         self._links = CodeLinks(clock)
@@ -135,6 +148,7 @@ class FunctionService:
         tags: Mapping[str, str] | None = None,
     ) -> Function:
         """Create a function. Raises ResourceConflict, InvalidParameterValue, RequestTooLarge."""
+        await self._check_role(configuration.role, self.registry.arn(function))
         created = await self.registry.create(function, archive, configuration, architecture=architecture, tags=tags)
         _warn_of_differences(created)
         return created
@@ -163,6 +177,8 @@ class FunctionService:
     ) -> Function:
         """Change the configuration; later events find it. Raises as `update_code`."""
         before = self.registry.get(function)
+        if (role := changes.get("role")) is not None:
+            await self._check_role(role, self.registry.arn(before.name))
         updated = await self.registry.update_configuration(function, revision_id=revision_id, **changes)
         self._replaced(before)
         _warn_of_differences(updated)
@@ -263,20 +279,43 @@ class FunctionService:
     async def _make_environment(self, function: Function) -> Environment:
         code = await self._code.directory(function.code_digest)
         log = self._logs.of(function.name)
-        environment = Environment(function, code, self._scratch, self._executor, self._clock, log)
+        keys = await self._credentials(function)
+        holds = partial(_hold, self._roles, keys)
+        environment = Environment(function, code, self._scratch, self._executor, self._clock, log, holds=holds)
+        platform = {**self._environment_variables(), **({} if keys is None else signing(keys))}
         try:
-            await environment.start(lambda address: self._variables(function, address))
+            await environment.start(lambda address: self._variables(function, address, platform))
         except BaseException:
             await environment.stop()
             raise
         return environment
 
-    def _variables(self, function: Function, runtime_api: str) -> dict[str, str]:
+    async def _check_role(self, role: str, function_arn: str) -> None:
+        """Raises InvalidParameterValue, in AWS's words."""
+        if self._roles is not None:
+            try:
+                await self._roles.check(role, function_arn)
+            except Forbidden as why:
+                raise InvalidParameterValue(
+                    f"The role defined for the function cannot be assumed by Lambda. ({why.message})"
+                ) from None
+
+    async def _credentials(self, function: Function) -> RoleCredentials | None:
+        """Without a role that can be assumed, a function runs, and can sign nothing."""
+        if self._roles is None:
+            return None
+        try:
+            return await self._roles.credentials(function.configuration.role, self.registry.arn(function.name))
+        except Forbidden as why:
+            log.warning("the function %s runs without credentials: %s", function.name, why.message)
+            return None
+
+    def _variables(self, function: Function, runtime_api: str, platform: Mapping[str, str]) -> dict[str, str]:
         return variables(
             function,
             region=self._arns.region,
             runtime_api=runtime_api,
-            platform=self._environment_variables(),
+            platform=platform,
             now=self._clock.time(),
         )
 
@@ -290,6 +329,10 @@ class FunctionService:
 
 async def _all(tasks: list[asyncio.Task[None]]) -> None:
     await asyncio.wait(tasks)
+
+
+def _hold(roles: ExecutionRoles | None, keys: RoleCredentials | None) -> bool:
+    return roles is None or keys is None or roles.hold(keys)
 
 
 def _event(payload: bytes, limit: int) -> bytes:

@@ -9,9 +9,10 @@ from collections.abc import Callable, Mapping
 
 from fogbank.functions.function import Function
 from fogbank.functions.names import LATEST
+from fogbank.ports import RoleCredentials
 
 PlatformVariables = Callable[[], Mapping[str, str]]
-"""AWS_ENDPOINT_URL and the execution role's credentials, asked for with each start of an environment."""
+"""AWS_ENDPOINT_URL, asked for with each start of an environment."""
 
 _DEFAULTS = {"LANG": "en_US.UTF-8", "TZ": ":UTC"}
 
@@ -35,6 +36,12 @@ def variables(
         "AWS_LAMBDA_RUNTIME_API": runtime_api,
     }
     return {**_DEFAULTS, **platform, **configuration.environment, **reserved}
+
+
+def signing(credentials: RoleCredentials) -> dict[str, str]:
+    """The variables from which a handler's SDK takes the keys of its role."""
+    token = {} if credentials.token is None else {"AWS_SESSION_TOKEN": credentials.token}
+    return {"AWS_ACCESS_KEY_ID": credentials.key_id, "AWS_SECRET_ACCESS_KEY": credentials.secret, **token}
 
 
 def log_group(name: str) -> str:

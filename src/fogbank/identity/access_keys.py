@@ -74,6 +74,12 @@ class AccessKeys:
             await self._make_first(pair, before)
         return pair
 
+    @property
+    def first(self) -> AccessKey:
+        """The key that `ensure_first` returned."""
+        record = next(key for key in self._keys.values() if key.first)
+        return AccessKey(record.id, record.secret)
+
     def get(self, key_id: str) -> AccessKey | None:
         """The active key of that ID, if it is one of the root's: what a signature is checked with."""
         record = self.record(key_id)

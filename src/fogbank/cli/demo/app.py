@@ -12,10 +12,9 @@ from botocore.config import Config
 from fogbank.cli.demo.device_process import Credentials
 from fogbank.ready import Ready
 
-ROLE_NAME = "demo"
-ROLE = f"arn:aws:iam::{{account}}:role/{ROLE_NAME}"
-TRUST = {"Effect": "Allow", "Principal": {"Service": "iot.amazonaws.com"}, "Action": "sts:AssumeRole"}
-MAY_PUBLISH = {"Effect": "Allow", "Action": "iot:Publish", "Resource": "*"}
+SERVICES = ["iot.amazonaws.com", "lambda.amazonaws.com"]
+TRUST = {"Effect": "Allow", "Principal": {"Service": SERVICES}, "Action": "sts:AssumeRole"}
+PUBLISH = "iot:Publish"
 
 
 class App:
@@ -29,8 +28,7 @@ class App:
         self.functions = session.client("lambda", endpoint_url=where.api, config=direct)
         self._where = where
         self._certificates = certificates
-        self._role = ROLE.format(account=where.account_id)
-        self._role_exists = False
+        self._roles: dict[str, str] = {}
 
     def arn(self, resource: str) -> str:
         """Of an IoT resource."""
@@ -57,15 +55,15 @@ class App:
         allowed = [{"Effect": "Allow", "Action": action, "Resource": self.arn(on)} for action, on in statements]
         return {"Version": "2012-10-17", "Statement": allowed}
 
-    def create_function(self, name: str, source: str) -> str:
-        """Deploy a module that has a `handler`, and return the function's ARN."""
+    def create_function(self, name: str, source: str, *may: str) -> str:
+        """Deploy a module that has a `handler`, which `may` do these actions; the function's ARN."""
         archive = io.BytesIO()
         with zipfile.ZipFile(archive, "w") as file:
             file.writestr("function.py", source)
         made = self.functions.create_function(
             FunctionName=name,
             Runtime="python3.11",
-            Role=self._role,
+            Role=self.role(f"{name}-role", *(may or (PUBLISH,))),
             Handler="function.handler",
             Code={"ZipFile": archive.getvalue()},
         )
@@ -90,19 +88,21 @@ class App:
 
     def republish(self, topic: str) -> dict[str, Any]:
         """The action that publishes what the rule selected to another topic, in the name of a role that may."""
-        if not self._role_exists:
-            self._create_role()
-        return {"republish": {"roleArn": self._role, "topic": topic, "qos": 1}}
+        return {"republish": {"roleArn": self.role("publisher", PUBLISH), "topic": topic, "qos": 1}}
 
-    def _create_role(self) -> None:
-        iam = self._session.client("iam", endpoint_url=self._where.api, config=Config(proxies={}))
-        try:
-            iam.create_role(RoleName=ROLE_NAME, AssumeRolePolicyDocument=_document(TRUST))
-        except iam.exceptions.EntityAlreadyExistsException:
-            pass  # made before, on the same platform
-        iam.put_role_policy(RoleName=ROLE_NAME, PolicyName="publish", PolicyDocument=_document(MAY_PUBLISH))
-        iam.close()
-        self._role_exists = True
+    def role(self, name: str, *actions: str) -> str:
+        """The ARN of a role that IoT and Lambda may assume, and that may do these actions and nothing else."""
+        if name not in self._roles:
+            iam = self._session.client("iam", endpoint_url=self._where.api, config=Config(proxies={}))
+            try:
+                iam.create_role(RoleName=name, AssumeRolePolicyDocument=_document(TRUST))
+            except iam.exceptions.EntityAlreadyExistsException:
+                pass  # made before, on the same platform
+            allowed = {"Effect": "Allow", "Action": list(actions), "Resource": "*"}
+            iam.put_role_policy(RoleName=name, PolicyName="allowed", PolicyDocument=_document(allowed))
+            iam.close()
+            self._roles[name] = f"arn:aws:iam::{self._where.account_id}:role/{name}"
+        return self._roles[name]
 
     def desire(self, thing: str, state: dict[str, Any]) -> None:
         """Say in the shadow what the thing should be."""

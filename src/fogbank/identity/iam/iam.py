@@ -4,6 +4,7 @@ from fogbank.arns import Arns
 from fogbank.clock import Clock
 from fogbank.identity.access_keys import AccessKeys
 from fogbank.identity.iam.changes import Changes
+from fogbank.identity.iam.execution_roles import ExecutionRoles
 from fogbank.identity.iam.policies import Policies
 from fogbank.identity.iam.principals import Household
 from fogbank.identity.iam.records import Records
@@ -17,8 +18,10 @@ from fogbank.ports import Documents, PrincipalListener
 
 
 class Iam:
-    """`users`, `roles`, `policies` and `sts` are for the API, `signers` for whoever takes signed requests, and
-    `role_rights` for those who act in the name of roles."""
+    """`users`, `roles`, `policies` and `sts` are for the API, `signers` for whoever takes signed requests.
+
+    `role_rights` is for those who act in the name of roles, `execution_roles` for functions: they are given keys.
+    """
 
     def __init__(
         self, documents: Documents, keys: AccessKeys, arns: Arns, clock: Clock, *, check_roles: bool = False
@@ -34,6 +37,7 @@ class Iam:
         self.signers = IamSigners(household, keys, seal, arns, clock)
         self.sts = Sts(roles, policies, keys, seal, arns, clock)
         self.role_rights = RoleRights(roles, users, changes, arns, clock, strict=check_roles)
+        self.execution_roles = ExecutionRoles(self.sts, self.role_rights, keys, clock)
 
     async def load(self) -> None:
         """What must be known before the first request; after `AccessKeys.ensure_first`."""

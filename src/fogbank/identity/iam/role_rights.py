@@ -73,7 +73,7 @@ class RoleRights:
         """Raise Forbidden, with the reason, where the role may not do `action` on the ARN `resource`."""
         self._look_out()
         asked = (role_arn, action, resource)
-        if asked in self._allowed or (not self._strict and await self._is_unused()):
+        if asked in self._allowed or await self.trusted():
             return
         known = await self._find(role_arn)
         trust = known.trusted or known.trust.decide(self._asker, self._asked(source))
@@ -87,6 +87,16 @@ class RoleRights:
             if len(self._allowed) >= _REMEMBERED_ASKED:
                 self._allowed.clear()
             self._allowed.add(asked)
+
+    async def trusted(self) -> bool:
+        """Whether all roles are taken for good, since there is nobody but the root."""
+        return not self._strict and await self._is_unused()
+
+    @property
+    def still_trusted(self) -> bool:
+        """Whether `trusted` was found to be so, and nothing has changed since."""
+        self._look_out()
+        return not self._strict and self._unused is True
 
     def _look_out(self) -> int:
         """Forget what was known before a change; how many there have been."""

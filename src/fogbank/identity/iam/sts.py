@@ -120,6 +120,11 @@ class Sts:
         `source` is the ARN of the resource on whose behalf it does that, which trust policies may ask for; `context`
         are policy variables of the session. The role's own bound on the duration binds, too. Raises AccessDenied.
         """
+        role = await self.trusting_service(service, wish, source)
+        return self._open(role, wish, min(wish.duration, role.max_session), dict(context or {}))
+
+    async def trusting_service(self, service: str, wish: Wish, source: str) -> Role:
+        """The role, if it lets the service assume it. Raises AccessDenied with the reason."""
         role = await self._roles.by_arn(wish.role_arn)
         asker = Asker("Service", (service,))
         asked = {**wish.context, "aws:SourceArn": source, "aws:SourceAccount": self._arns.account}
@@ -127,7 +132,7 @@ class Sts:
         if role is None or trust is None or not trust.allowed:
             why = "there is no such role in this account" if trust is None else trust.reason
             raise AccessDenied(f"{service} is not able to assume role {wish.role_arn}: {why}")
-        return self._open(role, wish, min(wish.duration, role.max_session), dict(context or {}))
+        return role
 
     async def session_token(
         self, key_id: str, caller: Identity | None, principals: PrincipalStore | None, duration: int | None
