@@ -40,7 +40,7 @@ def test_not_even_what_comes_between_looking_and_writing(tmp_path: Path, there: 
     files = DeviceFiles(tmp_path, "lamp")
     files.check(CA)
     (tmp_path / there).write_text("mine")
-    with pytest.raises(FileExistsError):
+    with pytest.raises(click.ClickException, match="exists and is not overwritten"):
         files.write("certificate", "key", CA)
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {there: "mine"}
 

@@ -8,10 +8,12 @@ COMMANDS = {
     "up": "fogbank.cli.up:up",
     "env": "fogbank.cli.env:env",
     "thing": "fogbank.cli.thing:thing",
+    "ca": "fogbank.cli.ca:ca",
     "sql": "fogbank.cli.sql:sql",
     "rule": "fogbank.cli.rule:rule",
     "policy": "fogbank.cli.policy:policy",
     "trace": "fogbank.cli.trace:trace",
+    "audit": "fogbank.cli.audit:audit",
     "demo": "fogbank.cli.demo:demo",
 }
 """Names to the module and attribute that implement them."""
@@ -53,6 +55,7 @@ def main() -> None:
     fogbank up              start the platform
     eval $(fogbank env)     point boto3 and the AWS CLI at it
     fogbank thing create lamp --out certs/      make a device and its certificate
+    fogbank ca register ca/factory.cert.pem     let devices in that your own CA has signed for
     fogbank sql eval "SELECT * FROM 'a' WHERE t > 50" --topic a --payload '{"t": 49}'
     fogbank rule test fever --topic room/1 --payload '{"t": 49}'
     fogbank policy simulate --policy lamp.json --thing lamp --publish device/lamp/state

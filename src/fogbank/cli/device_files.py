@@ -9,6 +9,8 @@ from pathlib import Path
 
 import click
 
+from fogbank.cli.new_files import write_new
+
 
 class DeviceFiles:
     """`NAME.cert.pem`, `NAME.private.key` and `ca.pem` in a directory."""
@@ -31,23 +33,23 @@ class DeviceFiles:
         if not os.access(self.directory, os.W_OK | os.X_OK):
             raise click.ClickException(f"{self.directory} cannot be written")
 
-    def write(self, certificate: str, key: str, ca: bytes) -> None:
-        """Write all three, the key readable by its owner alone. On an error, none of them is left behind."""
+    def write(self, certificate: str, key: str | None, ca: bytes) -> None:
+        """Write all three, the key readable by its owner alone. On an error, none of them is left behind.
+
+        `key` is None where it stays in the device.
+        """
         made: list[Path] = []
+        private = [] if key is None else [(self.key, key.encode(), 0o600)]
         try:
             for path, content, mode in (
-                (self.key, key.encode(), 0o600),
+                *private,
                 (self.certificate, certificate.encode(), 0o644),
                 (self.ca, ca, 0o644),
             ):
                 if path == self.ca and path.exists():
                     continue
-                descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+                write_new(path, content, mode)
                 made.append(path)
-                with os.fdopen(descriptor, "wb") as file:
-                    file.write(content)
-                    file.flush()
-                    os.fsync(descriptor)
         except BaseException:
             for path in made:
                 path.unlink(missing_ok=True)

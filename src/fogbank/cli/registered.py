@@ -1,14 +1,13 @@
 """A certificate of a running instance with all that its policies are evaluated by, read through the API."""
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
 import click
 
 from fogbank.arns import Arns
+from fogbank.cli.api_errors import api_errors
 from fogbank.cli.instance import Instance
 from fogbank.cli.simulation import Principal
 from fogbank.ports import Identity, PolicyDocument, ThingContext
@@ -29,16 +28,16 @@ def registered(instance: Instance, certificate: str) -> Principal:
     iot = instance.client("iot")
 
     def describe(name: str) -> ThingContext:
-        with _errors():
+        with api_errors():
             found = iot.describe_thing(thingName=name)
         return ThingContext(name, True, found.get("thingTypeName"), found.get("attributes", {}))
 
     def effective(**of: str) -> tuple[PolicyDocument, ...]:
-        with _errors():
+        with api_errors():
             found = iot.get_effective_policies(**of)["effectivePolicies"]
         return tuple(PolicyDocument(one["policyName"], one["policyDocument"]) for one in found)
 
-    with _errors():
+    with api_errors():
         identity = _identity(iot, known[1])
         attached = _all(iot, "list_principal_things_v2", "principalThingObjects", principal=identity.arn)
     _, partition, _, region, account, _ = identity.arn.split(":", 5)
@@ -70,16 +69,3 @@ def _identity(iot: Any, id_: str) -> Identity:
 
 def _all(iot: Any, operation: str, members: str, **parameters: str) -> list[dict[str, str]]:
     return [one for page in iot.get_paginator(operation).paginate(**parameters) for one in page[members]]
-
-
-@contextmanager
-def _errors() -> Iterator[None]:
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    try:
-        yield
-    except ClientError as error:
-        answer = error.response["Error"]
-        raise click.ClickException(f"{answer['Message']} ({answer['Code']})") from None
-    except BotoCoreError as error:
-        raise click.ClickException(str(error)) from None

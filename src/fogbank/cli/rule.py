@@ -2,21 +2,17 @@
 
 import base64
 import sys
-import urllib.error
-import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import click
+
+from fogbank.cli.which import DATA
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from fogbank.cli.instance import Instance
 
-TIMEOUT = 30.0
-"""Seconds for the answer: the rule may have to ask other services."""
 LONGEST = 2000
 """Characters of a request that are shown."""
 
@@ -48,12 +44,7 @@ def rule() -> None:
     help='What services answer, by the function that asks: {"aws_lambda": {"score": 1}}. Others are asked.',
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the report as it is, one JSON object.")
-@click.option(
-    "--data",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="The data directory of the instance.  [default: what AWS_ENDPOINT_URL names, else $FOGBANK_DATA, "
-    "else ~/.local/share/fogbank]",
-)
+@DATA
 def test(
     name: str,
     topic: str,
@@ -91,7 +82,7 @@ def test(
         "mqtt": _json("--mqtt", mqtt.encode()),
         "outside": _json("--outside", _content("--outside", outside)),
     }
-    answer = _post(Instance.find(data), f"/_fogbank/rules/{name}/test", msgspec.json.encode(trial))
+    answer = Instance.find(data).post(f"/_fogbank/rules/{name}/test", msgspec.json.encode(trial))
     report = msgspec.json.decode(answer)
     if as_json:
         click.echo(answer)
@@ -99,43 +90,6 @@ def test(
         for line in _lines(report, topic):
             click.echo(line)
     sys.exit(0 if report["fires"] and all(one["problem"] is None for one in report["actions"]) else 1)
-
-
-def _post(instance: "Instance", path: str, body: bytes) -> bytes:
-    """The answer to a signed request. Raises ClickException where it is a refusal, or there is none."""
-    import time
-
-    import msgspec
-
-    from fogbank.awswire.http import Request
-    from fogbank.awswire.sigv4 import sign
-
-    keys = instance.keys()
-    headers = sign(
-        Request("POST", path, headers={"host": urlsplit(instance.url).netloc}, body=body),
-        keys.access_key_id,
-        keys.secret_access_key,
-        region=keys.region,
-        service="iot",
-        now=time.time(),
-        token=keys.session_token,
-    )
-    request = urllib.request.Request(instance.url + path, body, dict(headers), method="POST")  # noqa: S310  # http(s)
-    request.add_header("content-type", "application/json")
-    try:
-        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=TIMEOUT) as answer:
-            return bytes(answer.read())
-    except urllib.error.HTTPError as error:
-        with error:
-            told = error.read()
-        try:
-            message = msgspec.json.decode(told, type=dict[str, Any]).get("message")
-        except msgspec.DecodeError:
-            message = None
-        raise click.ClickException(message or f"{instance.url} answers {error.code}") from None
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "reason", error)
-        raise click.ClickException(f"no Fogbank answers at {instance.url} ({reason})") from None
 
 
 def _lines(report: dict[str, Any], topic: str) -> "Iterator[str]":

@@ -2,16 +2,16 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import click
 
+from fogbank.cli.api_errors import api_errors
 from fogbank.cli.device_files import DeviceFiles
 from fogbank.cli.instance import Instance
 from fogbank.cli.undo import Undo
+from fogbank.cli.which import DATA
 
 DEFAULT_POLICY = "fogbank-thing-default"
 """The name of the policy of things made without one of their own; shared by all of them."""
@@ -20,13 +20,6 @@ _THING = "${iot:Connection.Thing.ThingName}"
 _OWN = (f"device/{_THING}", f"device/{_THING}/*")
 _SHADOW = f"$aws/things/{_THING}/shadow/*"
 _ARN = "arn:aws:iot:{region}:{account}:"
-
-DATA = click.option(
-    "--data",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="The data directory of the instance.  [default: what AWS_ENDPOINT_URL names, else $FOGBANK_DATA, "
-    "else ~/.local/share/fogbank]",
-)
 
 
 @click.group()
@@ -65,7 +58,7 @@ def create(name: str, type_: str | None, policy: Path | None, out: Path, data: P
     instance = Instance.find(data)
     ca = instance.ca()
     files = DeviceFiles(out, name)
-    with _errors("create", name), Undo() as undo:
+    with api_errors(f"create {name}"), Undo() as undo:
         files.check(ca)
         iot = instance.client("iot")
         region = iot.meta.region_name
@@ -95,7 +88,7 @@ def create(name: str, type_: str | None, policy: Path | None, out: Path, data: P
 def list_(data: Path | None) -> None:
     """List the things: name and type."""
     instance = Instance.find(data)
-    with _errors("list", "things"):
+    with api_errors("list things"):
         for page in instance.client("iot").get_paginator("list_things").paginate():
             for one in page["things"]:
                 click.echo("  ".join(filter(None, (one["thingName"], one.get("thingTypeName")))))
@@ -111,7 +104,7 @@ def delete(name: str, data: Path | None) -> None:
     uses too is only detached. Policies stay. Files on disk stay too, and are worth nothing any more.
     """
     instance = Instance.find(data)
-    with _errors("delete", name):
+    with api_errors(f"delete {name}"):
         iot = instance.client("iot")
         iot.describe_thing(thingName=name)
         pages = [*iot.get_paginator("list_thing_principals").paginate(thingName=name)]  # before any of them goes
@@ -224,17 +217,3 @@ def _delete_shadow(instance: Instance, name: str) -> None:
         data.delete_thing_shadow(thingName=name)
     except data.exceptions.ResourceNotFoundException:
         pass
-
-
-@contextmanager
-def _errors(verb: str, name: str) -> Iterator[None]:
-    """What goes wrong as one clear line; by then what was done has been undone."""
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    try:
-        yield
-    except ClientError as error:
-        answer = error.response["Error"]
-        raise click.ClickException(f"cannot {verb} {name}: {answer['Message']} ({answer['Code']})") from None
-    except (BotoCoreError, OSError, UnicodeError) as error:
-        raise click.ClickException(f"cannot {verb} {name}: {error}") from None

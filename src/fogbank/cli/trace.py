@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from fogbank.cli.which import DATA
+
 if TYPE_CHECKING:
     from fogbank.cli.trace_stream import Traced
 
@@ -44,12 +46,7 @@ Wanted = Callable[["Traced"], bool]
 @click.option("--count", type=click.IntRange(min=1), metavar="N", help="End after N events. Default: go on.")
 @click.option("--logs", is_flag=True, help="Show what functions print, too, on lines of its own.")
 @click.option("--json", "as_json", is_flag=True, help="Print the events as they are, a JSON object per line.")
-@click.option(
-    "--data",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="The data directory of the instance.  [default: what AWS_ENDPOINT_URL names, else $FOGBANK_DATA, "
-    "else ~/.local/share/fogbank]",
-)
+@DATA
 def trace(
     kind: tuple[str, ...],
     status: tuple[str, ...],
