@@ -9,7 +9,12 @@ import pytest
 
 KEY_LINES = (
     "is ready after",
-    "is connected over mutual TLS",
+    "makes 'lamp', and signs its certificate; no platform hears of it",
+    "is refused, for the first time",
+    "has registered the certificate, since the CA signed it",
+    '"certificateStatus": "PENDING_ACTIVATION"',
+    "makes the thing, attaches the policy, activates",
+    "tries again, and is connected over mutual TLS",
     "hears of it on $aws/events/presence/connected/lamp",
     "the rule does not fire: temperature > 50 was not true: temperature is 49",
     "the rule does not fire: color <> 'red' was not true: color is \"red\"",

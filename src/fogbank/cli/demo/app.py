@@ -10,6 +10,7 @@ import boto3
 from botocore.config import Config
 
 from fogbank.cli.demo.device_process import Credentials
+from fogbank.cli.own_authority import OwnAuthority
 from fogbank.ready import Ready
 
 SERVICES = ["iot.amazonaws.com", "lambda.amazonaws.com"]
@@ -38,7 +39,7 @@ class App:
         """A thing, a certificate, a policy, all tied together; the certificate's files are what a device is given."""
         self.iot.create_thing(thingName=name)
         made = self.iot.create_keys_and_certificate(setAsActive=True)
-        self.iot.create_policy(policyName=f"{name}-policy", policyDocument=json.dumps(policy))
+        self.create_policy(f"{name}-policy", policy)
         self.iot.attach_policy(policyName=f"{name}-policy", target=made["certificateArn"])
         arn = made["certificateArn"]
         # for itself alone: so lifecycle events name the thing
@@ -49,6 +50,24 @@ class App:
         key.touch(mode=0o600)
         key.write_text(made["keyPair"]["PrivateKey"])
         return Credentials(name, certificate, key)
+
+    def create_policy(self, name: str, policy: dict[str, Any]) -> None:
+        """A policy that is attached to nobody yet."""
+        self.iot.create_policy(policyName=name, policyDocument=json.dumps(policy))
+
+    def register_ca(self, own: OwnAuthority) -> str:
+        """Have the devices of a CA registered when they first connect; the CA's ID.
+
+        The proof that its key is ours is a certificate for the account's registration code.
+        """
+        code = self.iot.get_registration_code()["registrationCode"]
+        made = self.iot.register_ca_certificate(
+            caCertificate=own.pem.decode(),
+            verificationCertificate=own.verification(code),
+            setAsActive=True,
+            allowAutoRegistration=True,
+        )
+        return str(made["certificateId"])
 
     def policy(self, *statements: tuple[str, str]) -> dict[str, Any]:
         """A document that allows each action on its resource."""

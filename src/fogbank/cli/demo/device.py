@@ -9,11 +9,17 @@ import argparse
 import json
 import sys
 import threading
+import time
 from concurrent.futures import Future
 from typing import Any
 
 from awscrt import mqtt
+from awscrt.exceptions import AwsCrtError
 from awsiot import mqtt_connection_builder
+
+FIRST_PAUSE = 0.2
+LONGEST_PAUSE = 5.0
+"""Seconds between attempts to connect: twice as many each time."""
 
 GONE = {"state": {"reported": {"connected": False}}}
 """The will: what the broker is to say of the lamp when the lamp cannot any more."""
@@ -40,8 +46,14 @@ class Lamp:
         )
 
     def start(self) -> None:
-        """Connect, and listen for what is desired of the lamp."""
-        self._connection.connect().result()
+        """Connect, however often it takes, and listen for what is desired of the lamp.
+
+        A device that registers itself by connecting is always refused the first time.
+        """
+        pause = FIRST_PAUSE
+        while not self._connects():
+            time.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
         subscribed, _ = self._connection.subscribe(f"{self._shadow}/delta", mqtt.QoS.AT_LEAST_ONCE, self._desired)
         subscribed.result()
         self._say("connected")
@@ -52,6 +64,14 @@ class Lamp:
             self._report(order["state"])
         else:
             self._publish(order["topic"], order["payload"])
+
+    def _connects(self) -> bool:
+        try:
+            self._connection.connect().result()
+        except AwsCrtError as error:
+            self._say("refused", error=str(error))
+            return False
+        return True
 
     def _desired(self, topic: str, payload: bytes, **_: Any) -> None:
         delta = json.loads(payload)["state"]

@@ -14,7 +14,14 @@ from rich.text import Text
 from fogbank.cli.demo.inbox import NotSeen
 from fogbank.cli.demo.trace import Traced
 
-COLOURS = {"platform": "magenta", "app": "blue", "lamp": "cyan", "function": "yellow", "intruder": "red"}
+COLOURS = {
+    "platform": "magenta",
+    "app": "blue",
+    "lamp": "cyan",
+    "factory": "green",
+    "function": "yellow",
+    "intruder": "red",
+}
 ACTOR = 11
 """Columns of the name of who acts; then come the mark and the text."""
 WIDEST = 100

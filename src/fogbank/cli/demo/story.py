@@ -6,15 +6,23 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from fogbank.cli.demo.device_process import Credentials
 from fogbank.cli.demo.inbox import check, eventually
 from fogbank.cli.demo.screen import Screen
 from fogbank.cli.demo.server import Server
 from fogbank.cli.demo.stage import Stage
+from fogbank.cli.demo.trace import Traced
+from fogbank.cli.new_files import write_new
+from fogbank.cli.own_authority import OwnAuthority, named
 
 LAMP: Final = "lamp"
 TELEMETRY: Final = f"device/{LAMP}/sensor/bulb/v1"
 THING: Final = "${iot:Connection.Thing.ThingName}"
 
+LAMP_POLICY_NAME: Final = "lamp-policy"
 LAMP_POLICY: Final = (
     ("iot:Connect", f"client/{THING}"),
     ("iot:Publish", f"topic/device/{THING}/*"),
@@ -23,10 +31,22 @@ LAMP_POLICY: Final = (
     ("iot:Receive", f"topic/$aws/things/{THING}/shadow/*"),
 )
 
+ONBOARDING: Final = "onboarding"
+ONBOARD: Final = Path(__file__).with_name("onboard.py")
+NEWCOMERS: Final = "SELECT * FROM '$aws/events/certificates/registered/+'"
+ONBOARDING_MAY: Final = (
+    "iot:DescribeCertificate",
+    "iot:CreateThing",
+    "iot:AttachPolicy",
+    "iot:AttachThingPrincipal",
+    "iot:UpdateCertificate",
+)
+
 TOO_HOT: Final = (
     "SELECT *, newuuid() AS requestId, clientId() AS clientId, timestamp() AS timestamp, topic(2) AS deviceId, "
     "topic(4) AS sensorId FROM 'device/+/sensor/+/v1' WHERE temperature > 50 AND color <> 'red'"
 )
+RULE: Final = "too_hot"
 FUNCTION: Final = "too-hot"
 HANDLER: Final = Path(__file__).with_name("function.py")
 ADDED: Final = ("requestId", "clientId", "timestamp", "deviceId", "sensorId")
@@ -55,21 +75,40 @@ def prologue(screen: Screen, server: Server) -> None:
     screen.quote(f"MQTT over TLS {where.mqtts.host}:{where.mqtts.port}")
 
 
-def connect(stage: Stage) -> None:
-    """A device gets an identity and connects."""
-    screen, app = stage.screen, stage.app
+def onboarding(stage: Stage) -> None:
+    """A device that nobody has told the platform of gets an identity by connecting."""
+    screen, app, events = stage.screen, stage.app, stage.trace.events
     screen.section(
-        "1. A device connects",
-        "A device is known by its certificate and may do what its policy says. The policy names no lamp: it says "
-        f"{THING}, and so serves a whole fleet.",
+        "1. Onboarding: a device registers itself",
+        "The factory signs for its lamps, with a CA of its own, and tells nobody. The platform knows the CA alone: "
+        "just-in-time registration does the rest when a lamp is first switched on.",
     )
-    stage.lamp = app.create_thing(LAMP, app.policy(*LAMP_POLICY))
-    screen.does("app", f"creates the thing {LAMP!r}, a certificate, and a policy of {len(LAMP_POLICY)} statements")
-    stage.observer.subscribe("$aws/events/presence/#")
+    factory = OwnAuthority.make("Lamp Works", days=3650)
+    screen.does("factory", "makes a CA of its own")
+    ca = app.register_ca(factory)
+    screen.does("app", f"registers it, with proof that the key is ours, as CA {ca[:12]}...")
+    app.create_policy(LAMP_POLICY_NAME, app.policy(*LAMP_POLICY))
+    registered = f"$aws/events/certificates/registered/{ca}"
+    function = app.create_function(ONBOARDING, ONBOARD.read_text(), *ONBOARDING_MAY)
+    app.create_rule(ONBOARDING, NEWCOMERS, app.invoke_from_rule(ONBOARDING, function))
+    screen.does("app", f"makes a policy for lamps, and a rule that invokes {ONBOARD.name} when one shows up:")
+    screen.quote(NEWCOMERS)
+    stage.lamp = _made_by(factory, stage)
+    screen.does("factory", f"makes {LAMP!r}, and signs its certificate; no platform hears of it")
+    stage.observer.subscribe("$aws/events/presence/#", registered)
     stage.device = device = stage.start_device(stage.lamp)
-    screen.does("lamp", f"starts as process {device.pid} and connects with its certificate")
+    screen.does("lamp", f"is switched on: process {device.pid} connects with that certificate")
+    device.said.take("the lamp to be refused", lambda said: said.kind == "refused")
+    screen.saw("lamp", "is refused, for the first time")
+    event = stage.observer.messages.take(f"the event {registered}", lambda message: message.topic == registered).json()
+    check(event, event["certificateStatus"] == "PENDING_ACTIVATION", "the certificate to be pending")
+    screen.saw("platform", "has registered the certificate, since the CA signed it, and tells of it:")
+    screen.document({name: event[name] for name in ("certificateStatus", "awsAccountId")})
+    run = events.take("the function to run", lambda event: (event.kind, event.name) == ("function", ONBOARDING))
+    check(run, run.status == "success", "the function to succeed")
+    screen.saw("function", f"runs for {run.duration_ms or 0:.0f} ms: makes the thing, attaches the policy, activates")
     device.said.take("the lamp to connect", lambda said: said.kind == "connected")
-    screen.saw("lamp", "is connected over mutual TLS")
+    screen.saw("lamp", "tries again, and is connected over mutual TLS")
     topic = f"$aws/events/presence/connected/{LAMP}"
     event = stage.observer.messages.take(f"the event {topic}", lambda message: message.topic == topic).json()
     check(event, event.get("thingName") == LAMP, f"the event to name the thing {LAMP!r}")
@@ -85,9 +124,7 @@ def rule(stage: Stage) -> None:
         "A rule is SQL over messages. Where WHERE is true, the rule adds what the lamp cannot know and invokes a "
         "Lambda function; where it is not, the platform says which clause was to blame.",
     )
-    app.create_rule(
-        "too_hot", TOO_HOT, app.invoke_from_rule("too_hot", app.create_function(FUNCTION, HANDLER.read_text()))
-    )
+    app.create_rule(RULE, TOO_HOT, app.invoke_from_rule(RULE, app.create_function(FUNCTION, HANDLER.read_text())))
     screen.does("app", f"deploys {HANDLER.name} as the Lambda function {FUNCTION!r}, and a rule that invokes it:")
     screen.quote(TOO_HOT)
     stage.observer.subscribe("alarm/#")
@@ -96,7 +133,7 @@ def rule(stage: Stage) -> None:
     _measure(stage, 51, "red")
     _does_not_fire(stage, "color <> 'red' was not true: color is \"red\"")
     _measure(stage, 51, "blue")
-    fired = events.take("the rule to fire", lambda event: event.kind == "rule")
+    fired = events.take("the rule to fire", _is_of_rule)
     check(fired, fired.status == "success", "the rule to fire")
     screen.saw("platform", f"the rule fires: {fired.reason}")
     run = events.take("the function to run", lambda event: (event.kind, event.name) == ("function", FUNCTION))
@@ -178,7 +215,17 @@ def intruder(stage: Stage) -> None:
     screen.saw("intruder", "is disconnected, as AWS would have done")
 
 
-CHAPTERS: Final[tuple[Callable[[Stage], None], ...]] = (connect, rule, command, presence, intruder)
+CHAPTERS: Final[tuple[Callable[[Stage], None], ...]] = (onboarding, rule, command, presence, intruder)
+
+
+def _made_by(factory: OwnAuthority, stage: Stage) -> Credentials:
+    """What a lamp leaves the factory with: its own key, and the factory's word for it."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    made = Credentials(LAMP, stage.directory / f"{LAMP}.cert.pem", stage.directory / f"{LAMP}.private.key")
+    write_new(made.certificate, factory.issue(named(LAMP), key.public_key(), days=3650).encode(), 0o644)
+    pem, pkcs8 = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+    write_new(made.key, key.private_bytes(pem, pkcs8, serialization.NoEncryption()), 0o600)
+    return made
 
 
 def _measure(stage: Stage, temperature: int, color: str) -> None:
@@ -187,9 +234,13 @@ def _measure(stage: Stage, temperature: int, color: str) -> None:
 
 
 def _does_not_fire(stage: Stage, why: str) -> None:
-    skipped = stage.trace.events.take("the rule not to fire, and why", lambda event: event.kind == "rule")
+    skipped = stage.trace.events.take("the rule not to fire, and why", _is_of_rule)
     check(skipped, skipped.status == "skipped" and why in skipped.reason, f"the rule not to fire because {why}")
     stage.screen.saw("platform", f"the rule does not fire: {skipped.reason}")
+
+
+def _is_of_rule(event: Traced) -> bool:
+    return (event.kind, event.name) == ("rule", RULE)
 
 
 def _reads_connected(stage: Stage) -> Callable[[], Any]:
