@@ -79,7 +79,7 @@ def test_a_step_that_does_not_come_true_is_told_and_ends_it(temporary: Path, mon
     ("words", "how"),
     [
         ("is ready after", signal.SIGINT),
-        ("starts as process", signal.SIGTERM),
+        ("is switched on: process", signal.SIGTERM),
         ("deploys", signal.SIGINT),
         ("is killed", signal.SIGHUP),
     ],
