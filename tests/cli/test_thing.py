@@ -13,6 +13,9 @@ from typing import Any
 import boto3
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 from tests.cli.server import Server
 
 from fogbank.cli.thing import DEFAULT_POLICY, default_policy
@@ -39,10 +42,10 @@ def run(
 
 
 @contextmanager
-def api(server: Server) -> Iterator[Any]:
+def api(server: Server, service: str = "iot") -> Iterator[Any]:
     ready = server.ready
     client = boto3.session.Session().client(
-        "iot",
+        service,
         endpoint_url=ready["api"],
         region_name=ready["region"],
         aws_access_key_id=ready["access_key_id"],
@@ -52,6 +55,13 @@ def api(server: Server) -> Iterator[Any]:
         yield client
     finally:
         client.close()
+
+
+@contextmanager
+def plane(server: Server) -> Iterator[Any]:
+    """The data plane."""
+    with api(server, "iot-data") as client:
+        yield client
 
 
 def certificates(iot: Any) -> list[str]:
@@ -244,3 +254,70 @@ def test_the_files_do_not_depend_on_the_umask(server: Server, tmp_path: Path) ->
     finally:
         os.umask(before)
     assert (tmp_path / "careless.private.key").stat().st_mode & 0o777 == 0o600
+
+
+# --- finding ----------------------------------------------------------------------------------------------------------
+
+
+def test_show_says_what_is_known(server: Server, tmp_path: Path) -> None:
+    run(server, "create", "shown", "--type", "bulb", "--out", tmp_path)
+    with api(server) as iot:
+        iot.create_thing_group(thingGroupName="hall-group")
+        iot.add_thing_to_thing_group(thingName="shown", thingGroupName="hall-group")
+        iot.update_thing(thingName="shown", attributePayload={"attributes": {"room": "hall"}, "merge": True})
+    with plane(server) as data:
+        data.update_thing_shadow(thingName="shown", payload=b'{"state": {"reported": {"on": true}}}')
+        data.update_thing_shadow(thingName="shown", shadowName="clock", payload=b'{"state": {"desired": {"h": 7}}}')
+    said = run(server, "show", "shown")
+    for words in ("type         bulb", "room = hall", "group        hall-group", "ACTIVE", DEFAULT_POLICY):
+        assert words in said
+    assert '"reported":{"on":true}' in said
+    assert 'clock: {"state":{"desired":{"h":7}' in said
+    assert "connected    no" in said
+    assert "cannot show nobody: Thing nobody not found (ResourceNotFoundException)" in run(
+        server, "show", "nobody", fails=True
+    )
+
+
+def test_search_finds_by_the_language_of_fleet_indexing(server: Server, tmp_path: Path) -> None:
+    with api(server) as iot:
+        for number in range(3):
+            attributes = {"attributes": {"floor": str(number)}}
+            iot.create_thing(thingName=f"found-{number}", attributePayload=attributes)
+    said = run(server, "search", "thingName:found-* AND attributes.floor>0")
+    assert [line.split()[0] for line in said.splitlines()] == ["found-1", "found-2"]
+    [line] = run(server, "search", "thingName:found-2", "--json").splitlines()
+    assert json.loads(line)["attributes"] == {"floor": "2"}
+    assert len(run(server, "search", "thingName:found-*", "--limit", "2").splitlines()) == 2
+    run(server, "search", "thingName:nowhere", fails=True)
+    assert "InvalidQueryException" in run(server, "search", "thingName:(", fails=True)
+
+
+def test_a_request_of_the_devices_own_leaves_no_key(server: Server, tmp_path: Path) -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "sealed")])
+    request = x509.CertificateSigningRequestBuilder().subject_name(subject).sign(key, hashes.SHA256())
+    (tmp_path / "sealed.csr").write_bytes(request.public_bytes(serialization.Encoding.PEM))
+    run(server, "create", "sealed", "--csr", tmp_path / "sealed.csr", "--out", tmp_path / "certs")
+    assert sorted(one.name for one in (tmp_path / "certs").iterdir()) == ["ca.pem", "sealed.cert.pem"]
+    made = x509.load_pem_x509_certificate((tmp_path / "certs" / "sealed.cert.pem").read_bytes())
+    assert made.public_key() == key.public_key()
+
+
+def test_import_registers_a_fleet(server: Server, tmp_path: Path) -> None:
+    parameters = {"Name": {"Type": "String"}, "Room": {"Type": "String", "Default": "hall"}}
+    properties = {"ThingName": {"Ref": "Name"}, "AttributePayload": {"room": {"Ref": "Room"}}}
+    template = {"Parameters": parameters, "Resources": {"thing": {"Type": "AWS::IoT::Thing", "Properties": properties}}}
+    (tmp_path / "template.json").write_text(json.dumps(template))
+    lines = [{"Name": f"fleet-{number}"} for number in range(50)] + [{"Name": "attic-1", "Room": "attic"}]
+    file = tmp_path / "fleet.ndjson"
+    file.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    said = run(server, "import", file, "--template", tmp_path / "template.json")
+    assert "completed 51 registered, 0 failed" in said
+    assert "100 %" in said
+    with api(server) as iot:
+        assert iot.describe_thing(thingName="fleet-49")["attributes"] == {"room": "hall"}
+        assert iot.describe_thing(thingName="attic-1")["attributes"] == {"room": "attic"}
+    file.write_text('{"Name": "not a name"}\n{"Name": "fleet-50"}\n')
+    told = run(server, "import", file, "--template", tmp_path / "template.json", fails=True)
+    assert "not a name" in told

@@ -10,6 +10,8 @@ import click
 from fogbank.cli.api_errors import api_errors
 from fogbank.cli.device_files import DeviceFiles
 from fogbank.cli.instance import Instance
+from fogbank.cli.thing_import import import_
+from fogbank.cli.thing_search import search, show
 from fogbank.cli.undo import Undo
 from fogbank.cli.which import DATA
 
@@ -24,11 +26,16 @@ _ARN = "arn:aws:iot:{region}:{account}:"
 
 @click.group()
 def thing() -> None:
-    """Make, list and remove devices of the running instance.
+    """Make, find and remove devices of the running instance.
 
     The instance is the one that --data names, else the one AWS_ENDPOINT_URL points at (`eval "$(fogbank env)"`), else
     the one on the default data directory.
     """
+
+
+thing.add_command(show)
+thing.add_command(search)
+thing.add_command(import_)
 
 
 @thing.command()
@@ -45,8 +52,13 @@ def thing() -> None:
     required=True,
     help="Where to write NAME.cert.pem, NAME.private.key and ca.pem.",
 )
+@click.option(
+    "--csr",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The device's certificate signing request: its key stays where it is, in a secure element for one.",
+)
 @DATA
-def create(name: str, type_: str | None, policy: Path | None, out: Path, data: Path | None) -> None:
+def create(name: str, type_: str | None, policy: Path | None, out: Path, csr: Path | None, data: Path | None) -> None:
     """Make a thing with an active certificate and a policy, and write the files it connects with.
 
     A thing that exists already gets one more certificate. If anything fails, what was done is undone.
@@ -54,6 +66,7 @@ def create(name: str, type_: str | None, policy: Path | None, out: Path, data: P
     \b
       fogbank thing create lamp --out certs
       fogbank thing create lamp --type bulb --policy lamp-policy.json --out certs
+      fogbank thing create lamp --csr lamp.csr --out certs
     """
     instance = Instance.find(data)
     ca = instance.ca()
@@ -63,7 +76,7 @@ def create(name: str, type_: str | None, policy: Path | None, out: Path, data: P
         iot = instance.client("iot")
         region = iot.meta.region_name
         existed = _ensure_thing(iot, name, type_, undo)
-        made = iot.create_keys_and_certificate(setAsActive=True)
+        made = _certify(iot, csr)
         certificate = made["certificateArn"]
         undo.later(f"certificate {made['certificateId']}", lambda: _remove_certificate(iot, made["certificateId"]))
         account = certificate.split(":")[4]
@@ -73,11 +86,14 @@ def create(name: str, type_: str | None, policy: Path | None, out: Path, data: P
         iot.attach_thing_principal(thingName=name, principal=certificate)
         undo.later(f"{name} on it", lambda: iot.detach_thing_principal(thingName=name, principal=certificate))
         host, port = _endpoint(iot)
-        files.write(made["certificatePem"], made["keyPair"]["PrivateKey"], ca)
+        files.write(made["certificatePem"], made.get("keyPair", {}).get("PrivateKey"), ca)
         undo.forget()
     click.echo(f"thing        {name}" + (" (existed: it has one more certificate now)" if existed else ""))
     click.echo(f"certificate  {made['certificateId']}  ACTIVE")
     click.echo(f"policy       {policy_name}")
+    if csr is not None:
+        click.echo(f"files        {files.certificate}  {files.ca}")
+        return
     click.echo(f"files        {files.certificate}  {files.key}  {files.ca}")
     click.echo("\nTo connect (pip install awsiotsdk):\n")
     click.echo(_lines_to_connect(name, host, port, files))
@@ -132,6 +148,15 @@ def _ensure_thing(iot: Any, name: str, type_: str | None, undo: Undo) -> bool:
     iot.create_thing(thingName=name, **({} if type_ is None else {"thingTypeName": type_}))
     undo.later(f"thing {name}", lambda: iot.delete_thing(thingName=name))
     return False
+
+
+def _certify(iot: Any, csr: Path | None) -> dict[str, Any]:
+    """A new active certificate, for a new key or that of a request."""
+    if csr is None:
+        made: dict[str, Any] = iot.create_keys_and_certificate(setAsActive=True)
+    else:
+        made = iot.create_certificate_from_csr(certificateSigningRequest=csr.read_text(), setAsActive=True)
+    return made
 
 
 def _ensure_policy(iot: Any, file: Path | None, region: str, account: str, undo: Undo) -> str:

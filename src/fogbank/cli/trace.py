@@ -25,6 +25,8 @@ KINDS = (
     "action",
     "shadow",
     "function",
+    "provisioning",
+    "credentials",
 )
 STATUSES = ("success", "denied", "skipped", "failure")
 MARKS = {"success": ("✓", "+", "green"), "skipped": ("-", "-", "yellow"), "": ("✗", "!", "red")}
