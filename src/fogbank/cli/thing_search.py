@@ -85,9 +85,8 @@ def _about(iot: Any, plane: Any, name: str) -> Iterator[tuple[str, str]]:
     for principal in iot.list_thing_principals_v2(thingName=name)["thingPrincipalObjects"]:
         yield from _principal(iot, principal["principal"], principal.get("thingPrincipalType", ""))
     yield from _shadows(plane, name)
-    for found in iot.search_index(queryString=f'thingName:"{name}"', maxResults=1)["things"]:
-        connectivity = found.get("connectivity") or {}
-        yield "connected", "yes" if connectivity.get("connected") else "no"
+    connectivity = iot.get_thing_connectivity_data(thingName=name)
+    yield "connected", "yes" if connectivity["connected"] else "no"
 
 
 def _principal(iot: Any, arn: str, type_: str) -> Iterator[tuple[str, str]]:
