@@ -21,9 +21,12 @@ from bench.rules.site import Site
 from bench.rules.trials import TRIALS as RULES
 from bench.rules.trials import measure as measure_rules
 from bench.scenario import Scenario
+from bench.shadows.trials import TRIALS as SHADOWS
+from bench.shadows.trials import measure as measure_shadows
 
-TRIALS = ("memory", "tls-memory", "offline", "footprint", *RULES)
+TRIALS = ("memory", "tls-memory", "offline", "footprint", *RULES, *SHADOWS)
 """What is measured otherwise than by traffic."""
+BESIDE_MINISTACK = {"rules-sqs", "shadows-mqtt-tls", "shadows-http"}
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,10 +63,10 @@ def possible(plan: Plan) -> tuple[Plan, list[str]]:
     if not has_openssl() and any(scenario.tls for scenario in scenarios):
         scenarios = [scenario for scenario in scenarios if not scenario.tls]
         lacking.append("no traffic over TLS, for OpenSSL's headers are not installed (Debian: libssl-dev)")
-    if "rules-sqs" in plan.trials and OURS in contestants and not ministack.installed():
-        progress("installing ministack, a peer for the rules engine")
+    if BESIDE_MINISTACK & set(plan.trials) and OURS in contestants and not ministack.installed():
+        progress("installing ministack, a peer for rules and shadows")
         if (why := ministack.install()) is not None:
-            lacking.append(f"no peer for the rules engine: {why}")
+            lacking.append(f"no peer for rules and shadows: {why}")
     return msgspec.structs.replace(plan, contestants=contestants, scenarios=scenarios), lacking
 
 
@@ -156,6 +159,8 @@ def _try(trial: str, generator: Path, directory: Path, plan: Plan) -> list[Figur
     """Each broker alone, started for the purpose. The reflector has nothing to show here."""
     if trial in RULES:
         return measure_rules(trial, _site(generator, directory, plan)) if OURS in plan.contestants else []
+    if trial in SHADOWS:
+        return measure_shadows(trial, _site(generator, directory, plan)) if OURS in plan.contestants else []
     starters: Mapping[str, Starter] = {
         name: starter for name, starter in plan.starters().items() if name != "reflector"
     }

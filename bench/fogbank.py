@@ -29,12 +29,19 @@ POLICY = {
         {
             "Effect": "Allow",
             "Action": ["iot:Publish", "iot:Receive"],
-            "Resource": "arn:aws:iot:us-east-1:123456789012:topic/bench/*",
+            "Resource": [
+                "arn:aws:iot:us-east-1:123456789012:topic/bench/*",
+                "arn:aws:iot:us-east-1:123456789012:topic/$aws/things/bench-*",
+            ],
         },
         {
             "Effect": "Allow",
             "Action": "iot:Subscribe",
-            "Resource": "arn:aws:iot:us-east-1:123456789012:topicfilter/bench/*",
+            "Resource": [
+                "arn:aws:iot:us-east-1:123456789012:topicfilter/bench/*",
+                "arn:aws:iot:us-east-1:123456789012:topicfilter/$aws/things/+/shadow/*",
+                "arn:aws:iot:us-east-1:123456789012:topicfilter/$aws/things/bench-*",
+            ],
         },
     ],
 }

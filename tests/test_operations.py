@@ -16,13 +16,14 @@ from typing import Any
 import boto3
 import pytest
 from botocore.config import Config
+from botocore.credentials import Credentials
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from dev.coverage import implemented
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
-from tests.gateway import iam_story, rule_destination_story
+from tests.gateway import fleet_index_story, iam_story, registry_story, rule_destination_story, thing_registration_story
 from tests.test_app import archive
 
 from fogbank.app import Platform
@@ -337,12 +338,29 @@ def access(app: App) -> None:
     iam_story.sessions(app.iam, app.sts)
 
 
+def registry(app: App) -> None:
+    for story in (registry_story.billing_groups, registry_story.tags, registry_story.events):
+        story(app.iot)
+
+
+def registrations(app: App) -> None:
+    keys = Credentials(app.ready.access_key_id, app.ready.secret_access_key)
+    thing_registration_story.tell(app.iot, app.ready.api, keys, app.ready.region)
+
+
+def fleet_index(app: App) -> None:
+    fleet_index_story.tell(app.iot, app.data)
+
+
 STORIES = [
     things,
     certificates,
     attachments,
     policies,
     groups,
+    registry,
+    registrations,
+    fleet_index,
     rules,
     rule_destinations,
     shadows,

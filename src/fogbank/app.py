@@ -15,6 +15,7 @@ from fogbank.broker.broker import Broker
 from fogbank.clock import Clock, SystemClock
 from fogbank.functions.service import FunctionService
 from fogbank.gateway.access_control import AccessControl
+from fogbank.gateway.audit import Audit
 from fogbank.gateway.device_rights import DeviceRights
 from fogbank.gateway.iam_policies import IamPoliciesApi
 from fogbank.gateway.iam_roles import IamRolesApi
@@ -22,17 +23,35 @@ from fogbank.gateway.iam_simulation import IamSimulationApi
 from fogbank.gateway.iam_users import IamUsersApi
 from fogbank.gateway.iot_authorization import IotAuthorizationApi
 from fogbank.gateway.iot_authorizers import IotAuthorizersApi
+from fogbank.gateway.iot_billing_groups import IotBillingGroupsApi
+from fogbank.gateway.iot_ca_certificates import IotCaCertificatesApi
+from fogbank.gateway.iot_certificate_transfers import IotCertificateTransfersApi
 from fogbank.gateway.iot_certificates import IotCertificatesApi
 from fogbank.gateway.iot_connections import IotConnectionsApi
+from fogbank.gateway.iot_connectivity import IotConnectivityApi
 from fogbank.gateway.iot_domain_configurations import IotDomainConfigurationsApi
+from fogbank.gateway.iot_dynamic_thing_groups import IotDynamicThingGroupsApi
 from fogbank.gateway.iot_endpoint import Endpoint, IotEndpointApi
+from fogbank.gateway.iot_events import IotEventsApi
+from fogbank.gateway.iot_fleet_metrics import IotFleetMetricsApi
+from fogbank.gateway.iot_indexing import IotIndexingApi
+from fogbank.gateway.iot_job_executions import IotJobExecutionsApi
+from fogbank.gateway.iot_job_templates import IotJobTemplatesApi
+from fogbank.gateway.iot_jobs import IotJobsApi
+from fogbank.gateway.iot_jobs_data import IotJobsDataApi
 from fogbank.gateway.iot_policies import IotPoliciesApi
+from fogbank.gateway.iot_provisioning_claims import IotProvisioningClaimsApi
+from fogbank.gateway.iot_provisioning_templates import IotProvisioningTemplatesApi
 from fogbank.gateway.iot_publish import IotPublishApi
 from fogbank.gateway.iot_retained import IotRetainedApi
+from fogbank.gateway.iot_role_aliases import IotRoleAliasesApi
 from fogbank.gateway.iot_rule_destinations import IotRuleDestinationsApi
 from fogbank.gateway.iot_rules import IotRulesApi
+from fogbank.gateway.iot_search import IotSearchApi
 from fogbank.gateway.iot_shadows import IotShadowsApi
+from fogbank.gateway.iot_tags import IotTagsApi
 from fogbank.gateway.iot_thing_groups import IotThingGroupsApi
+from fogbank.gateway.iot_thing_registration import IotThingRegistrationApi
 from fogbank.gateway.iot_thing_types import IotThingTypesApi
 from fogbank.gateway.iot_things import IotThingsApi
 from fogbank.gateway.lambda_ import LambdaApi
@@ -40,14 +59,26 @@ from fogbank.gateway.metrics import MetricsPage
 from fogbank.gateway.pages import ca_page
 from fogbank.gateway.pipeline import Gateway
 from fogbank.gateway.registry_data import RegistryData
+from fogbank.gateway.revocation_lists import RevocationLists
 from fogbank.gateway.rule_tests import RuleTests
 from fogbank.gateway.sts import StsApi
 from fogbank.identity.access_keys import AccessKeys
+from fogbank.identity.credential_provider import CredentialProvider
 from fogbank.identity.iam.iam import Iam
 from fogbank.identity.reception import Reception
+from fogbank.jobs.documents import JobDocuments
+from fogbank.jobs.limits import JobLimits
+from fogbank.jobs.service import JobService
 from fogbank.outbound import Outbound
 from fogbank.ready import Address, Ready
+from fogbank.registry.index.engine import FleetIndex
+from fogbank.registry.index.fleet_metric_runs import FleetMetricRuns
+from fogbank.registry.index.fleet_metrics import FleetMetrics
+from fogbank.registry.index.service import IndexService
 from fogbank.registry.own_ca import OwnCa
+from fogbank.registry.provisioning.bulk import BulkRegistrations
+from fogbank.registry.provisioning.onboarding import Onboarding
+from fogbank.registry.provisioning.topics import CERTIFICATES, TEMPLATES
 from fogbank.registry.registry import Registry
 from fogbank.registry.server_certificate import server_names
 from fogbank.rules.actions.base import Outside
@@ -88,8 +119,8 @@ class Platform:
         documents = self._store.documents
         self._access_keys = AccessKeys(documents, clock)
         self.iam = Iam(documents, self._access_keys, arns, clock, check_roles=settings.check_roles)
-        self._ca = OwnCa(settings.data_dir / "ca", clock)
-        self.registry = Registry(documents, arns, clock, self._ca.devices)
+        passphrase = None if settings.ca_passphrase is None else settings.ca_passphrase.text
+        self._ca = OwnCa(settings.data_dir / "ca", clock, passphrase)
         loop, backlogs = asyncio.get_running_loop(), self._store.backlogs
         self.broker = Broker(
             arns,
@@ -102,6 +133,15 @@ class Platform:
             connections_per_principal=settings.connections_per_principal,
         )
         router = self.broker.router
+        self.registry = Registry(
+            documents,
+            arns,
+            clock,
+            self._ca.devices,
+            router,
+            rates_bind=settings.limits is Limits.STRICT,
+            roles=self.iam.role_rights,
+        )
         shadow_limits = ShadowLimits.of(settings.limits)
         self.shadows = ShadowService(documents, router, clock, trace, shadow_limits)
         self._shadow_subscriber = ShadowSubscriber(self.shadows, trace, shadow_limits)
@@ -115,10 +155,47 @@ class Platform:
             settings.data_dir / "functions",
             self._environment_variables,
             private=(settings.data_dir,),
+            roles=self.iam.execution_roles,
         )
+        audit = Audit(self._store.audit, arns, clock)
+        self._onboarding = Onboarding(
+            self.registry,
+            documents,
+            self.broker.direct,
+            self.functions,
+            arns,
+            clock,
+            trace,
+            settings.limits,
+            audit.of_device,
+        )
+        for prefix in (CERTIFICATES, TEMPLATES):
+            router.reserve(prefix, self._onboarding.subscriber, answers=True)
         self._outbound = out = Outbound(settings.endpoints, settings.region, clock)
         self.destinations = Destinations(documents, out.http, arns, clock, lambda: self.public_url)
         roles = self.iam.role_rights
+        self._registrations = BulkRegistrations(
+            documents,
+            self._store.blobs,
+            self.registry.provisioner,
+            out.aws,
+            clock,
+            partition=arns.partition,
+            rights=roles,
+        )
+        self.index = IndexService(
+            FleetIndex(settings.data_dir / "index"),
+            documents,
+            self.registry.records,
+            self.registry.changes,
+            self.registry.thing_groups,
+            clock,
+            shadows=self.shadows,
+            subscriptions=router,
+            live=self.broker.connections.since,
+        )
+        self._metric_runs = runs = FleetMetricRuns(self.index, out.aws, clock)
+        self.fleet_metrics = FleetMetrics(documents, self.index, self.registry.tags, arns, clock, runs.follow)
         things, thing_groups = IotThingsApi(self.registry), IotThingGroupsApi(self.registry)
         registry_data = RegistryData(things, thing_groups).answer
         self._answering = Answering(self.functions, self.shadows, registry_data, out.aws, roles, arns, clock)
@@ -134,16 +211,35 @@ class Platform:
             answering=self._answering,
             spool=self.broker.spool,
         )
+        self.jobs = JobService(
+            documents,
+            router,
+            self.broker.direct,
+            self.registry.fleet,
+            self.registry.events,
+            self.registry.tags,
+            JobDocuments(out.aws, out.urls, roles, trace),
+            arns,
+            clock,
+            trace,
+            JobLimits.of(settings.limits),
+        )
         router.reserve(BASIC_INGEST, self.rules.ingest)
         max_rules = None if settings.limits is Limits.OPEN else 1000
         self._topic_rules = TopicRules(
-            documents, self.rules, arns, clock, destinations=self.destinations, max_rules=max_rules
+            documents,
+            self.rules,
+            arns,
+            clock,
+            tags=self.registry.tags,
+            destinations=self.destinations,
+            max_rules=max_rules,
         )
         rule_destinations = IotRuleDestinationsApi(self.destinations)
 
         principals = self.registry.principals
         rights, quotas = DeviceRights(principals, arns, trace), self.broker.quotas
-        access = AccessControl(self.iam, arns)
+        access = AccessControl(self.iam, arns, self.registry.tags.of)
         lambda_api = LambdaApi(self.functions, arns, lambda: self.api_url)
         names = server_names(settings.host, settings.names)
         server = self._ca.server(names)
@@ -157,23 +253,54 @@ class Platform:
             clock,
             trace,
             served=names,
+            tags=self.registry.tags,
             limited=settings.limits is not Limits.OPEN,
             signers=self.iam.signers,
+            newcomers=self.registry.just_in_time,
+        )
+        aliases = self.reception.role_aliases
+        provider = CredentialProvider(aliases, self.iam.sts, principals, arns, trace)
+        role_aliases = IotRoleAliasesApi(aliases, provider, arns.account)
+        thing_registration = IotThingRegistrationApi(
+            self.registry.provisioner,
+            self._registrations,
+            access.pass_roles,
+            access.allow_to,
+            lambda: self.public_url,
+            clock,
         )
         self._gateway = Gateway(
             [
                 things,
                 IotThingTypesApi(self.registry),
                 thing_groups,
+                IotDynamicThingGroupsApi(self.index.dynamic_groups, self.registry),
+                IotBillingGroupsApi(self.registry),
+                IotTagsApi(self.registry),
+                IotConnectivityApi(self.registry, self.broker.connections),
                 IotCertificatesApi(self.registry),
+                IotCaCertificatesApi(self.registry),
+                IotCertificateTransfersApi(self.registry),
+                thing_registration,
                 IotPoliciesApi(self.registry),
+                IotProvisioningTemplatesApi(self.registry),
+                IotProvisioningClaimsApi(self.registry),
                 IotAuthorizationApi(self.registry),
                 IotAuthorizersApi(self.reception.authorizers, self.reception.judge),
                 IotDomainConfigurationsApi(self.reception.domains),
                 IotEndpointApi(self._endpoint),
+                role_aliases,
+                IotEventsApi(self.registry),
+                IotIndexingApi(self.index),
+                IotSearchApi(self.index),
+                IotFleetMetricsApi(self.fleet_metrics),
                 IotRulesApi(self._topic_rules, access.pass_roles),
                 rule_destinations,
                 IotShadowsApi(self.shadows, rights, clock),
+                IotJobsApi(self.jobs, clock, access.allow_to),
+                IotJobExecutionsApi(self.jobs, arns, clock),
+                IotJobTemplatesApi(self.jobs, access.allow_to),
+                IotJobsDataApi(self.jobs, rights, clock),
                 IotPublishApi(router, rights, quotas, clock, trace, self.broker.rates),
                 IotRetainedApi(self.broker.retained, rights),
                 IotConnectionsApi(
@@ -194,13 +321,20 @@ class Platform:
             desk=self.reception.desk,
             signers=self.iam.signers,
             access=access,
+            audit=audit,
             pages=[
                 ca_page(self.ca_file.read_bytes),
                 lambda_api.code_page,
                 rule_destinations.confirmation_page,
+                role_aliases.credentials_page,
+                *thing_registration.pages,
                 RuleTests(self._topic_rules, Rehearsal(self.functions, arns, clock)).page,
+                RevocationLists(self.registry.revocation).page,
                 MetricsPage(
-                    self.broker.metrics, lambda: self.rules.counters, lambda: self.rules.ingest.not_found
+                    self.broker.metrics,
+                    lambda: self.rules.counters,
+                    lambda: self.rules.ingest.not_found,
+                    lambda: self._metric_runs.figures,
                 ).page,
             ],
         )
@@ -237,15 +371,21 @@ class Platform:
         self.registry.principals.watch(self.broker.principals_changed)
         self.iam.watch(self.broker.principals_changed)
         await self.broker.start()
+        self.registry.start()
+        self._onboarding.start()
         self.shadows.start()
+        await self.index.start()
+        self._metric_runs.start(await self.fleet_metrics.all())
         self._shadow_subscriber.subscribe(self.broker.router)
         await self.functions.load()
         await self.destinations.start()
         await self.rules.start()
+        await self.jobs.start(self.broker.router)
         for listener in self._listeners:
             await listener.open()
         await self.functions.resume()  # handlers of events accepted earlier find the API where it now is
         self.rules.resume()
+        await self._registrations.resume()
         return self.ready()
 
     async def close(self) -> None:
@@ -254,8 +394,10 @@ class Platform:
             await listener.close()
         self._gateway.close()
         await self._entrance.close()
+        await self.jobs.close(self.broker.router)  # while sessions still take what things are to be told
         await self.broker.close()
         await self._http.shutdown()
+        await self._registrations.close()
         await self._entrance.drain()
         await self.reception.close()
         await self._topic_rules.close()
@@ -265,11 +407,15 @@ class Platform:
             pass  # a target that hangs does not keep the platform from ending
         await self.rules.close()
         await self._answering.close()
+        await self._metric_runs.close()
         await self.destinations.close()
         await self._outbound.close()
+        await self._onboarding.close()
         await self.functions.close()
         self._shadow_subscriber.unsubscribe(self.broker.router)
         await self.shadows.close()
+        await self.index.settled()  # what was heard last need not be looked for at the next start
+        await self.index.close()
         await self.registry.close()
         await self.iam.close()
         await self._store.close()
@@ -300,15 +446,11 @@ class Platform:
         )
 
     def _endpoint(self) -> Endpoint:
-        return Endpoint((*self.settings.names, self._reach)[0], self.mqtts.port)
+        return Endpoint((*self.settings.names, self._reach)[0], self.mqtts.port, self.https.port)
 
     def _environment_variables(self) -> dict[str, str]:
         """What functions are given to find the platform with."""
-        return {
-            "AWS_ENDPOINT_URL": self.api_url,
-            "AWS_ACCESS_KEY_ID": self._first_key.id,
-            "AWS_SECRET_ACCESS_KEY": self._first_key.secret,
-        }
+        return {"AWS_ENDPOINT_URL": self.api_url}
 
 
 def _url(host: str, port: int) -> str:

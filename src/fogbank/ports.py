@@ -5,13 +5,13 @@ and `app.py` introduces them.
 """
 
 import enum
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 import msgspec
 
 from fogbank.errors import FogbankError
-from fogbank.message import Message
+from fogbank.message import Message, Origin
 
 # --- messages ---------------------------------------------------------------------------------------------------
 
@@ -37,6 +37,68 @@ class Publisher(Protocol):
 
     async def publish(self, message: Message) -> None:
         """Route the message to all who subscribe; returns when it is as durable as its quality of service asks."""
+        ...
+
+
+class Broadcaster(Protocol):
+    """The same for a service that tells much, of which little is heard. Implemented by `broker/`."""
+
+    def has_receivers(self, topic: str) -> bool:
+        """Whether anybody subscribes to the topic now: what nobody would get need not be put together."""
+        ...
+
+    async def publish_all(self, messages: Iterable[Message]) -> None:
+        """Route all, in order; returns when they are as durable as asked. One that fails is logged, once; the others
+        are routed. Raises StorageError where it is not known whether they are on disk."""
+        ...
+
+
+# --- registry and job events ------------------------------------------------------------------------------------
+
+
+class EventType(enum.Enum):
+    """The categories of events that UpdateEventConfigurations switches (API reference, EventConfigurations)."""
+
+    THING = "THING"
+    THING_GROUP = "THING_GROUP"
+    THING_TYPE = "THING_TYPE"
+    THING_GROUP_MEMBERSHIP = "THING_GROUP_MEMBERSHIP"
+    THING_GROUP_HIERARCHY = "THING_GROUP_HIERARCHY"
+    THING_TYPE_ASSOCIATION = "THING_TYPE_ASSOCIATION"
+    JOB = "JOB"
+    JOB_EXECUTION = "JOB_EXECUTION"
+    POLICY = "POLICY"
+    CERTIFICATE = "CERTIFICATE"
+    CA_CERTIFICATE = "CA_CERTIFICATE"
+
+
+class EventSink(Protocol):
+    """Where services tell what happened, for those who subscribe to `$aws/events/...`. Implemented by `registry/`."""
+
+    async def enabled(self, category: EventType) -> bool:
+        """Whether events of this category are published: ask before putting a costly document together."""
+        ...
+
+    async def emit(self, category: EventType, topic: str, document: Mapping[str, Any]) -> None:
+        """Publish `document` as JSON where its category is enabled, once what it tells of is durable. Never raises."""
+        ...
+
+
+class Answers(Protocol):
+    """The way back to a client that asked something on a reserved topic: over the very connection it asked on.
+
+    Nobody else gets an answer, rules included. Implemented by `broker/`.
+    """
+
+    def obstacle(self, asker: Origin, topic: str, *, unasked: bool = False) -> str | None:
+        """Why an answer on `topic` would not reach whoever asked; None: it would.
+
+        `unasked`: not even where the client does not subscribe to the topic.
+        """
+        ...
+
+    def answer(self, asker: Origin, topic: str, payload: bytes, *, unasked: bool = False) -> str | None:
+        """Send it, at QoS 0: what is not received must be asked again. What kept it from being sent; None: it was."""
         ...
 
 
@@ -126,6 +188,14 @@ class AwsServices(Protocol):
         ...
 
 
+class ObjectUrls(Protocol):
+    """URLs of objects in S3 that whoever has them may use for a while. Implemented by `outbound/`, used by jobs."""
+
+    async def sign(self, method: str, bucket: str, key: str, *, version: str | None = None, expires: int = 3600) -> str:
+        """A URL that is good for `method` (`GET`, `PUT`) for `expires` seconds. Raises OutboundError."""
+        ...
+
+
 class Signing(msgspec.Struct, frozen=True):
     """As whom a request is to be signed by Signature Version 4: the signing name of the service, and the region."""
 
@@ -196,6 +266,35 @@ class RoleRights(Protocol):
         ...
 
 
+class RoleCredentials(msgspec.Struct, frozen=True):
+    """Keys that sign with the rights of a role."""
+
+    key_id: str
+    secret: str
+    token: str | None = None
+    expires: float | None = None
+    """Seconds since the epoch; None: not by themselves."""
+
+    def __repr__(self) -> str:
+        return f"RoleCredentials(key_id={self.key_id!r}, secret=..., expires={self.expires!r})"
+
+
+class ExecutionRoles(Protocol):
+    """The roles of functions. Implemented by `identity/`, used by `functions/`."""
+
+    async def check(self, role_arn: str, function_arn: str) -> None:
+        """Raise Forbidden, with the reason, where Lambda may not assume the role for that function."""
+        ...
+
+    async def credentials(self, role_arn: str, function_arn: str) -> RoleCredentials:
+        """Keys of the role for a handler that is about to start. Raises Forbidden as `check`."""
+        ...
+
+    def hold(self, credentials: RoleCredentials) -> bool:
+        """Whether keys that were given out may go on being used: a handler with others is started anew."""
+        ...
+
+
 # --- who is there -----------------------------------------------------------------------------------------------
 
 
@@ -224,6 +323,9 @@ class ThingContext(msgspec.Struct, frozen=True):
     attributes: Mapping[str, str] = {}
     exclusive: bool = False
     """Whether it is attached as the one thing that the principal stands for (`EXCLUSIVE_THING`)."""
+    properties: tuple[tuple[str, str], ...] = ()
+    """User properties that its type has each of its messages bear (developer guide, thing-types-propagating-
+    attributes)."""
 
 
 class PolicyDocument(msgspec.Struct, frozen=True):
@@ -264,6 +366,17 @@ class PrincipalStore(Protocol):
 
     def watch(self, listener: PrincipalListener) -> None:
         """Await `listener` on every later change, before the call that made the change is answered."""
+        ...
+
+
+class Newcomers(Protocol):
+    """Registers devices that nobody has registered, at their first connection. Implemented by `registry/`."""
+
+    async def meet(self, certificate: bytes) -> str | None:
+        """A client has come with a DER certificate that is not active, and wants in: by CONNECT or a request.
+
+        Why its certificate is none to register; None where it is registered, now or before, and its status decides.
+        """
         ...
 
 
@@ -354,6 +467,45 @@ class ShadowReader(Protocol):
         ...
 
 
+# --- the fleet --------------------------------------------------------------------------------------------------
+
+
+class FleetMember(msgspec.Struct, frozen=True):
+    """A thing in a group."""
+
+    thing: str
+    since: float
+    """When it joined, in seconds since the epoch."""
+    cursor: str
+    """Where in the group's list it stands, to go on after it."""
+
+
+FleetListener = Callable[[frozenset[str]], None]
+"""Called with the names of things that were made, changed or deleted, or joined or left groups; returns at once."""
+
+
+class Fleet(Protocol):
+    """The things of the registry and their groups, as jobs see them. Implemented by `registry/`, used by jobs."""
+
+    async def exists(self, thing: str) -> bool: ...
+
+    async def group_id(self, name: str) -> str | None:
+        """The ID of a group; None where there is none of this name."""
+        ...
+
+    async def members(self, group: str, *, after: str = "", limit: int) -> list[FleetMember]:
+        """Up to `limit` things in a group or in the groups below it, in an order that stays, from a cursor on."""
+        ...
+
+    async def groups_of(self, thing: str) -> Mapping[str, float]:
+        """The groups that a thing is in, and those above them; since when, in seconds since the epoch."""
+        ...
+
+    def watch(self, listener: FleetListener) -> None:
+        """Call `listener` with every change from now on, once it is durable."""
+        ...
+
+
 # --- storage ----------------------------------------------------------------------------------------------------
 
 
@@ -434,6 +586,26 @@ class Documents(Protocol):
         Returns a version for each change: the new one, 0 for a delete, the one found for an expectation.
         Changes of concurrent callers share one fsync; they are applied in the order in which they were handed over.
         """
+        ...
+
+
+class ResourceTags(Protocol):
+    """Tags of resources, kept beside them and written in one batch with them.
+
+    Implemented by `registry/`, used by all who keep something that the API lets tag: see `registry.tags`.
+    """
+
+    def register(self, kind: str, find: Callable[[str], "Awaitable[Expect | None]"]) -> None:
+        """Resources of `kind`, as ARNs have it (`authorizer`), are found by `find`, which is given what follows in the
+        ARN: what fails a batch once the resource is gone, None where there is none (`Collection.presence`)."""
+        ...
+
+    def putting(self, arn: str, tags: Mapping[str, str]) -> Put | Delete:
+        """The write that gives a resource these tags and no others, for the batch that makes the resource."""
+        ...
+
+    def deleting(self, arn: str) -> Delete:
+        """The write that removes a resource's tags, for the batch that removes the resource."""
         ...
 
 
@@ -555,3 +727,30 @@ class Blobs(Protocol):
     async def get(self, digest: str) -> bytes | None: ...
 
     async def delete(self, digest: str) -> None: ...
+
+
+class Deed(msgspec.Struct, frozen=True, kw_only=True):
+    """What a device has brought about in the control plane by itself, with no call of an operation."""
+
+    name: str
+    """`JustInTimeRegistration`, say."""
+    principal: str
+    """The certificate ID, or whoever else the device came as."""
+    source_ip: str | None = None
+    details: Mapping[str, str]
+
+
+Witness = Callable[[Deed], Awaitable[None]]
+"""Writes a deed down for the audit log, on disk on return. Never raises: what is done is done."""
+
+
+async def nobody_watches(deed: Deed) -> None:
+    """A Witness where there is no audit log."""
+
+
+class LineLog(Protocol):
+    """A log of lines for people and their tools: who did what."""
+
+    async def append(self, line: bytes) -> None:
+        """Add a line, without its end; on return it is on disk. Raises StorageError."""
+        ...

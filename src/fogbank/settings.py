@@ -28,6 +28,15 @@ class AccessKey(msgspec.Struct, frozen=True):
         return f"AccessKey(id={self.id!r}, secret=...)"
 
 
+class Secret(msgspec.Struct, frozen=True):
+    """A text that stays out of `repr` and so out of logs."""
+
+    text: str
+
+    def __repr__(self) -> str:
+        return "Secret(...)"
+
+
 class Endpoints(msgspec.Struct, frozen=True, kw_only=True):
     """Where the AWS-compatible services are that the platform calls: nowhere, unless the operator says so.
 
@@ -72,4 +81,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Of the services that rules call."""
     check_roles: bool = False
     """Whether the roles of rules are checked even while the account has neither a role nor a user."""
+    ca_passphrase: Secret | None = None
+    """Encrypts the CA's keys; None: one of our own making, kept in the data directory."""
     ready_file: Path | None = None

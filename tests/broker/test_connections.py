@@ -49,6 +49,16 @@ async def test_a_client_that_is_connected(broker: Broker, fake_clock: FakeClock)
     assert (status.source, status.target) == (Address("192.0.2.7", 4711), Address("192.0.2.255", 8883))
 
 
+async def test_since_when_a_client_is_connected(broker: Broker, device: MakeDevice, fake_clock: FakeClock) -> None:
+    assert broker.connections.since("lamp") is None
+    connected_at = fake_clock.time()
+    lamp = await device().accepted("lamp", clean_start=False)
+    await fake_clock.advance(5)
+    assert broker.connections.since("lamp") == connected_at
+    lamp.send(DISCONNECT)
+    assert broker.connections.since("lamp") is None  # whatever is remembered of it
+
+
 async def test_a_thing_that_is_not_attached_is_not_told(broker: Broker) -> None:
     principals = Principals(ALL)
     principals.grant_ = Grant(principals.grant_.policies, ThingContext("lamp", attached=False))

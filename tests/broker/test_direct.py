@@ -8,7 +8,7 @@ import pytest
 
 from fogbank.broker.broker import Broker
 from fogbank.errors import Forbidden, GatewayTimeout, RequestEntityTooLarge, ResourceNotFound, Throttling
-from fogbank.message import Message, MessageProperties
+from fogbank.message import Message, MessageProperties, Origin
 from fogbank.mqtt import Properties, ReasonCode, Version
 from fogbank.mqtt.packets import Connect, Puback, Publish
 from fogbank.ports import Peer
@@ -186,3 +186,84 @@ async def test_a_window_that_is_full_takes_no_more(broker: Broker, device: MakeD
             await broker.direct.send("lamp", HELLO, 5)
         await broker.direct.send("lamp", HELLO)  # QoS 0 does not count [MQTT-3.3.4-7]
         assert [packet.qos for packet in await lamp.messages()] == [1, 0]
+
+
+class TestAnswers:
+    """Answers to a client that asked something (`ports.Answers`)."""
+
+    TOPIC = "$asked/a/accepted"
+
+    @staticmethod
+    async def asking(broker: Broker, device: Device, *filters: str) -> Message:
+        """What the client has asked, as the owner of the topic is given it."""
+        owner = Recorder()
+        broker.router.reserve("$asked/", owner, answers=True)
+        for filter_ in filters:
+            await device.subscribe((filter_, 1))
+        device.send(Publish("$asked/a", b"?"))
+        await device.take()
+        return owner.messages[-1]
+
+    @pytest.mark.parametrize("filter_", [TOPIC, "$asked/a/+", "$asked/#"])
+    async def test_only_the_connection_that_asked_is_answered(
+        self, broker: Broker, device: MakeDevice, filter_: str
+    ) -> None:
+        lamp, other = await device().accepted("lamp"), await device().accepted("other")
+        asked = await self.asking(broker, lamp, filter_)
+        await other.subscribe((self.TOPIC, 1))
+        assert broker.direct.obstacle(asked.origin, self.TOPIC) is None
+        assert broker.direct.answer(asked.origin, self.TOPIC, b"!") is None
+        assert await lamp.messages() == [Publish(self.TOPIC, b"!")]
+        assert await other.messages() == []
+
+    @pytest.mark.parametrize("filters", [(), ("$asked/a",), ("$asked/+",), ("#",), ("$share/g/$asked/#",)])
+    async def test_a_client_that_does_not_listen(
+        self, broker: Broker, device: MakeDevice, filters: tuple[str, ...]
+    ) -> None:
+        lamp = await device().accepted("lamp")
+        asked = await self.asking(broker, lamp, *filters)
+        for problem in (
+            broker.direct.obstacle(asked.origin, self.TOPIC),
+            broker.direct.answer(asked.origin, self.TOPIC, b"!"),
+        ):
+            assert problem is not None
+            assert "does not subscribe" in problem
+        assert await lamp.messages() == []
+
+    async def test_another_client_of_the_same_id(self, broker: Broker, device: MakeDevice) -> None:
+        """Its session may even be the same."""
+        lamp = await device().accepted("lamp", clean_start=False)
+        asked = await self.asking(broker, lamp, self.TOPIC)
+        again = await device().accepted("lamp", clean_start=False)
+        problem = broker.direct.answer(asked.origin, self.TOPIC, b"private")
+        assert problem is not None
+        assert "gone" in problem
+        assert await again.messages() == []
+
+    async def test_a_client_that_is_gone(self, broker: Broker, device: MakeDevice) -> None:
+        lamp = await device().accepted("lamp", clean_start=False)
+        asked = await self.asking(broker, lamp, self.TOPIC)
+        lamp.lose()
+        assert broker.direct.answer(asked.origin, self.TOPIC, b"private") is not None
+        again = await device().accepted("lamp", clean_start=False)
+        assert await again.messages() == []
+
+    @pytest.mark.parametrize("origin", [Origin(), Origin("AKIA"), Origin("cert-1", "lamp")])
+    async def test_what_came_over_no_connection(self, broker: Broker, device: MakeDevice, origin: Origin) -> None:
+        """Over HTTP, of a rule, or from somewhere that only says so."""
+        lamp = await device().accepted("lamp")
+        await self.asking(broker, lamp, self.TOPIC)
+        assert broker.direct.answer(origin, self.TOPIC, b"!") is not None
+
+    async def test_policies_decide(self, broker: Broker) -> None:
+        allowed = (
+            '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":'
+            '["iot:Connect","iot:Subscribe","iot:Publish"],"Resource":"*"}]}'
+        )
+        principals = Principals(allowed)
+        lamp = Device(broker, Peer(identity=principals.identity, principals=principals, ip="192.0.2.1"))
+        asked = await self.asking(broker, await lamp.accepted("lamp"), self.TOPIC)
+        problem = broker.direct.answer(asked.origin, self.TOPIC, b"!")
+        assert problem is not None
+        assert "iot:Receive" in problem
+        assert await lamp.messages() == []

@@ -1,19 +1,23 @@
 """PUBLISH the readable way, and the packets of QoS 2: who is answered what, and when."""
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fogbank.broker.broker import Broker
 from fogbank.broker.publishing import expiry, message_properties, properties_problem, user_properties_problem
 from fogbank.broker.quotas import NEVER, quotas
 from fogbank.message import NO_PROPERTIES, Message, MessageProperties
-from fogbank.mqtt import Properties, ReasonCode
+from fogbank.mqtt import NO_PROPERTIES as NO_MQTT_PROPERTIES
+from fogbank.mqtt import Properties, ReasonCode, Version
 from fogbank.mqtt.errors import ProtocolViolation
 from fogbank.mqtt.packets import Disconnect, Puback, Pubcomp, Publish, Pubrec, Pubrel
+from fogbank.ports import Peer, ThingContext
 from fogbank.settings import Limits
 from fogbank.testing.device import Device
 
-from .conftest import Recorder
+from .conftest import MakeDevice, Principals, Recorder
 from .server import V3, V5, Server
 
 OPEN, AWS = quotas(Limits.OPEN), quotas(Limits.AWS)
@@ -76,6 +80,8 @@ def test_what_is_passed_on() -> None:
         user_properties=(("b", "1"), ("a", "2"), ("b", "3")),
     )
     assert message_properties(Properties(message_expiry=9, topic_alias=3)) is NO_PROPERTIES
+    added = message_properties(Properties(user_properties=(("b", "1"),)), (("c", "2"), ("b", "3")))
+    assert added.user_properties == (("b", "1"), ("c", "2"), ("b", "3"))
 
 
 @given(st.none() | st.integers(0, 0xFFFFFFFF))
@@ -269,3 +275,55 @@ async def test_a_commit_that_fails_ends_the_connection(version: int) -> None:
     assert [packet for packet in await device.take() if isinstance(packet, Puback)] == []
     assert device.closed
     server.bury()
+
+
+# --- properties of the client's thing ---
+
+EVERYTHING = '{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "iot:*", "Resource": "*"}}'
+
+
+@pytest.mark.parametrize("version", [V3, V5])
+@pytest.mark.parametrize("qos", [0, 1])
+async def test_what_a_things_type_propagates_is_borne_by_each_of_its_messages(
+    broker: Broker, device: MakeDevice, version: Version, qos: int
+) -> None:
+    """Developer guide, thing-types-propagating-attributes: publishers of any version, receivers of MQTT 5."""
+    principals = Principals(EVERYTHING)
+
+    async def wear(*properties: tuple[str, str]) -> None:
+        thing = ThingContext("lamp", attached=True, properties=properties)
+        principals.grant_ = msgspec.structs.replace(principals.grant_, thing=thing)
+        await broker.principals_changed(frozenset((principals.identity.id,)))
+
+    await wear(("colour", "red"))
+    recorder = Recorder()
+    broker.router.subscribe("t", recorder)
+    modern, old = await device(V5).accepted("modern"), await device(V3).accepted("old")
+    for receiver in (modern, old):
+        await receiver.subscribe(("t", qos))
+    peer = Peer(identity=principals.identity, principals=principals, ip="192.0.2.1")
+    publisher = await Device(broker, peer, version).accepted("lamp")
+
+    async def sent(*payloads: bytes, properties: Properties = NO_MQTT_PROPERTIES) -> list[tuple[tuple[str, str], ...]]:
+        """User properties of what arrives, which is the same everywhere."""
+        packets = [Publish("t", one, qos, packet_id=n, properties=properties) for n, one in enumerate(payloads, 1)]
+        publisher.send(b"".join(packet.encode(version) for packet in packets))
+        arrived = [(one.payload, one.properties.user_properties) for one in await modern.messages()]
+        assert [payload for payload, _ in arrived] == list(payloads)
+        assert [one.payload for one in await old.messages()] == list(payloads)
+        kept = [(one.payload, one.properties.user_properties) for one in recorder.messages]
+        assert kept == arrived
+        recorder.messages.clear()
+        acknowledged = [one for one in await publisher.take() if isinstance(one, Puback)]
+        assert [one.packet_id for one in acknowledged] == [one.packet_id for one in packets if qos]
+        return [properties for _, properties in arrived]
+
+    assert await sent(b"1", b"2") == [(("colour", "red"),)] * 2
+    await wear(("colour", "blue"), ("id", "lamp"))
+    assert await sent(b"3") == [(("colour", "blue"), ("id", "lamp"))]
+    if version is V5:
+        own = Properties(user_properties=(("own", "1"), ("colour", "mine")))
+        assert await sent(b"4", properties=own) == [(*own.user_properties, ("colour", "blue"), ("id", "lamp"))]
+    await wear()
+    assert await sent(b"5", b"6") == [(), ()]
+    assert not publisher.connection.singly

@@ -50,6 +50,16 @@ class TestReserved:
         assert len(await watcher.messages()) == 1
         assert owner.messages == []
 
+    async def test_who_answers_can_be_subscribed_to(self, broker: Broker, device: MakeDevice) -> None:
+        """Questions still go to the owner alone, and what somebody else publishes there reaches nobody."""
+        owner = Recorder()
+        broker.router.reserve("$asked/", owner, answers=True)
+        watcher, sender = await device().accepted("watcher"), await device().accepted("sender")
+        assert await watcher.subscribe(("$asked/a/accepted", 1), ("$asked/#", 0)) == (1, 0)
+        sender.send(Publish("$asked/a", b"0"), Publish("$asked/a/accepted", b"1"))
+        assert [message.payload for message in owner.messages] == [b"0", b"1"]
+        assert await watcher.messages() == []
+
     async def test_routes_from_before_are_stale(self, broker: Broker, device: MakeDevice) -> None:
         sender = await device().accepted("sender")
         sender.send(Publish(PREFIX + "a", b"early"))
@@ -146,3 +156,39 @@ class Commit:
         if self.error is not None:
             raise self.error
         await self._commit(*changes)
+
+
+class TestBroadcaster:
+    async def test_whether_anybody_would_get_it(self, broker: Broker, device: MakeDevice) -> None:
+        router = broker.router
+        assert not router.has_receivers("a/b")
+        handler = Recorder()
+        router.subscribe("a/+", handler)
+        assert router.has_receivers("a/b")
+        router.unsubscribe("a/+", handler)
+        assert not router.has_receivers("a/b")
+        for topic, filter_ in (("a/b", "a/b"), ("c/d", "$share/g/c/#")):
+            watcher = await device().accepted("watcher")
+            await watcher.subscribe((filter_, 0))
+            assert router.has_receivers(topic)
+            assert not router.has_receivers("x")
+
+    async def test_all_are_routed_in_order(self, broker: Broker, device: MakeDevice) -> None:
+        watcher = await device().accepted("watcher")
+        await watcher.subscribe(("a/#", 1))
+        await broker.router.publish_all(Message(f"a/{number % 2}", b"%d" % number, 1) for number in range(5))
+        assert [message.payload for message in await watcher.messages()] == [b"0", b"1", b"2", b"3", b"4"]
+
+    async def test_one_that_fails_is_logged_and_the_others_are_routed(
+        self, broker: Broker, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        class Faulty:
+            def deliver(self, message: Message) -> None:
+                raise RuntimeError("breaks its promise")
+
+        handler = Recorder()
+        broker.router.subscribe("a", Faulty())
+        broker.router.subscribe("b", handler)
+        await broker.router.publish_all([Message("a", b"1"), Message("b", b"2")])
+        assert [message.payload for message in handler.messages] == [b"2"]
+        assert "publishing to a failed" in caplog.text

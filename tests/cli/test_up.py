@@ -1,15 +1,17 @@
 """What `fogbank up` makes of its options. What it does then is in tests/e2e/test_up.py."""
 
+import os
 import resource
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 
 from fogbank.cli import main
 from fogbank.cli import up as module
-from fogbank.settings import AccessKey, Endpoints, Limits, Settings
+from fogbank.settings import AccessKey, Endpoints, Limits, Secret, Settings
 
 AMBIENT = (
     "AWS_ENDPOINT_URL",
@@ -17,6 +19,7 @@ AMBIENT = (
     "AWS_DEFAULT_REGION",
     "FOGBANK_ACCESS_KEY",
     "FOGBANK_CALL_AWS",
+    "FOGBANK_CA_PASSPHRASE",
     "FOGBANK_DATA",
     "XDG_DATA_HOME",
 )
@@ -65,6 +68,8 @@ def up(*arguments: str, **environment: str) -> Result:
             {"connections_per_principal": 3, "check_roles": True},
         ),
         (["--plain-mqtt-port", "0"], {}, {"plain_mqtt_port": 0, "plain_policy": None}),
+        ([], {}, {"ca_passphrase": None}),
+        ([], {"FOGBANK_CA_PASSPHRASE": "correct horse"}, {"ca_passphrase": Secret("correct horse")}),
     ],
 )
 def test_options_become_settings(
@@ -79,6 +84,36 @@ def test_options_become_settings(
     [settings] = started
     assert {name: getattr(settings, name) for name in expected} == expected
     assert (tmp_path / "data").stat().st_mode & 0o777 == 0o700
+
+
+def test_the_cas_passphrase_may_be_in_a_file_that_is_private(started: list[Settings], tmp_path: Path) -> None:
+    file = tmp_path / "passphrase"
+    file.write_text("correct horse battery\n")
+    file.chmod(0o600)
+    arguments = ("--data", str(tmp_path / "data"), "--ca-passphrase-file", str(file))
+    assert up(*arguments).exit_code == 0
+    assert started[0].ca_passphrase == Secret("correct horse battery")
+    assert "correct horse" not in repr(started[0])
+    both = up(*arguments, FOGBANK_CA_PASSPHRASE="another one")
+    assert (both.exit_code, "give one of them" in both.output) == (2, True)
+    file.chmod(0o644)
+    exposed = up(*arguments)
+    assert (exposed.exit_code, "can be read by others" in exposed.output) == (1, True)
+    assert len(started) == 1
+
+
+def test_functions_do_not_inherit_the_passphrase(started: list[Settings], tmp_path: Path) -> None:
+    left: list[str | None] = []
+
+    @click.command()
+    def look() -> None:
+        left.append(os.environ.get("FOGBANK_CA_PASSPHRASE"))
+
+    runner = CliRunner(env={**dict.fromkeys(AMBIENT), "FOGBANK_CA_PASSPHRASE": "correct horse"})
+    with runner.isolation(env=runner.env):
+        module.up.main(["--data", str(tmp_path / "data")], standalone_mode=False)
+        look.main([], standalone_mode=False)
+    assert left == [None]
 
 
 @pytest.mark.parametrize(

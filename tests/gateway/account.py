@@ -1,7 +1,7 @@
 """A whole account behind a real gateway on a socket: IAM, STS, and an API to have rights for; boto3 in front."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -87,15 +87,22 @@ class Account:
 
 @asynccontextmanager
 async def serving(
-    clock: Clock | None = None, pages: Iterable[Page] = (), audit: Audit | None = None
+    clock: Clock | None = None,
+    pages: Iterable[Page] = (),
+    audit: Audit | None = None,
+    tags: Mapping[str, Mapping[str, str]] | None = None,
 ) -> AsyncIterator[Account]:
-    """An account on a free port."""
+    """An account on a free port; `tags` of its resources by their ARNs."""
     clock, documents = clock or SystemClock(), MemoryDocuments()
     keys = AccessKeys(documents, clock)
     await keys.ensure_first(KEY)
     iam = Iam(documents, keys, ARNS, clock)
     await iam.load()
     toy = ToyApi()
+
+    async def tags_of(arn: str) -> Mapping[str, str]:
+        return (tags or {}).get(arn, {})
+
     apis = [toy, IamUsersApi(iam), IamRolesApi(iam), IamPoliciesApi(iam), IamSimulationApi(iam), StsApi(iam, ARNS)]
     gateway = Gateway(
         apis,
@@ -103,7 +110,7 @@ async def serving(
         clock=clock,
         access_keys=keys.get,
         signers=iam.signers,
-        access=AccessControl(iam, ARNS),
+        access=AccessControl(iam, ARNS, tags_of),
         pages=pages,
         audit=audit,
     )

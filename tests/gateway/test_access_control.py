@@ -172,3 +172,15 @@ async def test_conditions_see_the_request() -> None:
         await account.iam.users.put_inline("bob", "own", document(allow("*", Condition=elsewhere)))
         with pytest.raises(ClientError, match="AccessDenied"):
             await account.call("iot", "create_thing", bob, thingName="a")
+
+
+async def test_conditions_see_the_tags_of_each_resource() -> None:
+    """IAM user guide, "Controlling access to AWS resources using tags"."""
+    tags = {ARNS.iot("thing", "ours"): {"team": "x", "stage": "test"}, ARNS.iot("thing", "theirs"): {"team": "y"}}
+    async with serving(tags=tags) as account:
+        ours = {"StringEquals": {"aws:ResourceTag/team": "x"}}
+        bob = await account.user("bob", allow("iot:CreateThing", Condition=ours))
+        assert await account.call("iot", "create_thing", bob, thingName="ours")
+        for name in ("theirs", "nobodys"):
+            with pytest.raises(ClientError, match="AccessDenied"):
+                await account.call("iot", "create_thing", bob, thingName=name)

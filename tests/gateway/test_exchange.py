@@ -1,3 +1,5 @@
+from uuid import UUID
+
 from fogbank.awswire.http import Request
 from fogbank.gateway.exchange import AsgiMessage, Exchange, read_head
 
@@ -19,4 +21,6 @@ def test_the_head_of_a_request_stays_as_it_was_sent() -> None:
 
 def test_each_exchange_has_an_id_of_its_own() -> None:
     scope = {"method": "GET", "raw_path": b"/", "query_string": b"", "headers": []}
-    assert len({Exchange(scope, receive).request_id for _ in range(10)}) == 10
+    ids = {Exchange(scope, receive).request_id for _ in range(10)}
+    assert len(ids) == 10
+    assert all(str(UUID(id_)) == id_ and UUID(id_).version == 4 for id_ in ids)

@@ -18,6 +18,7 @@ from fogbank.clock import SystemClock
 from fogbank.gateway.iot_authorizers import IotAuthorizersApi
 from fogbank.identity.authorizers import AuthorizerChange
 from fogbank.identity.reception import Reception
+from fogbank.registry.tags import Tags
 from fogbank.storage.memory import MemoryDocuments
 from fogbank.trace import Trace
 
@@ -39,7 +40,9 @@ def functions() -> Functions:
 def reception(functions: Functions) -> Reception:
     clock = SystemClock()
     keys: Callable[[str], None] = {}.get  # type: ignore[assignment]
-    return Reception(MemoryDocuments(), Certificates(), functions, keys, ARNS, clock, Trace(clock))
+    documents = MemoryDocuments()
+    tags = Tags(documents, ARNS)
+    return Reception(documents, Certificates(), functions, keys, ARNS, clock, Trace(clock), tags=tags)
 
 
 @pytest.fixture

@@ -1,25 +1,25 @@
 """The registry's operations, held against botocore's model: parameters, answers and errors must be those it knows."""
 
-import gzip
-import json
 from pathlib import Path
 from typing import Any
 
-import botocore
 import pytest
 from botocore.model import ServiceModel
-from botocore.validate import ParamValidator
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from tests.gateway.modelled import Iot, iot_model
+from tests.registry.published import Published
 
 from fogbank.arns import Arns
-from fogbank.errors import NotImplementedByFogbank, ServiceError
-from fogbank.gateway.call import Call, Caller, Handler, Members, operations
+from fogbank.gateway.call import Members
 from fogbank.gateway.iot_authorization import IotAuthorizationApi
+from fogbank.gateway.iot_billing_groups import IotBillingGroupsApi
 from fogbank.gateway.iot_certificates import IotCertificatesApi
 from fogbank.gateway.iot_endpoint import Endpoint, IotEndpointApi
+from fogbank.gateway.iot_events import IotEventsApi
 from fogbank.gateway.iot_policies import IotPoliciesApi
+from fogbank.gateway.iot_tags import IotTagsApi
 from fogbank.gateway.iot_thing_groups import IotThingGroupsApi
 from fogbank.gateway.iot_thing_types import IotThingTypesApi
 from fogbank.gateway.iot_things import IotThingsApi
@@ -34,53 +34,9 @@ NOBODY = "0" * 64
 ARN = "arn:aws:iot:eu-west-1:123456789012:"
 
 
-class Iot:
-    """Calls operations by name, holding parameters, answers and error codes against the model."""
-
-    def __init__(self, apis: list[object], model: ServiceModel) -> None:
-        self.handlers: dict[tuple[str, str], Handler] = {}
-        for api in apis:
-            self.handlers.update(operations(api))
-        self._model = model
-
-    async def call(self, name: str, **params: Any) -> Members:
-        shapes = self._model.operation_model(name)
-        self._check(params, shapes.input_shape)
-        answer = _without_none(await self.handlers["iot", name](Call("iot", name, params, Caller("AKIA", "arn"), "r")))
-        assert isinstance(answer, dict)
-        if shapes.output_shape is None:
-            assert answer == {}
-        else:
-            self._check(answer, shapes.output_shape)
-            assert answer.keys() <= shapes.output_shape.members.keys()
-        return answer
-
-    async def refused(self, name: str, **params: Any) -> str:
-        """The code of the error that the call comes to; one that the model gives the operation."""
-        with pytest.raises(ServiceError) as refused:
-            await self.call(name, **params)
-        code = refused.value.code
-        if refused.type is not NotImplementedByFogbank:
-            assert code in [shape.name for shape in self._model.operation_model(name).error_shapes]
-        return code
-
-    @staticmethod
-    def _check(value: Members, shape: Any) -> None:
-        report = ParamValidator().validate(value, shape)
-        assert not report.has_errors(), report.generate_report()
-
-
-def _without_none(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _without_none(one) for key, one in value.items() if one is not None}
-    return [_without_none(one) for one in value] if isinstance(value, list) else value
-
-
 @pytest.fixture(scope="session")
 def model() -> ServiceModel:
-    [path] = (Path(botocore.__file__).parent / "data" / "iot").glob("*/service-2.json*")
-    data = path.read_bytes()
-    return ServiceModel(json.loads(gzip.decompress(data) if path.suffix == ".gz" else data), "iot")
+    return iot_model()
 
 
 @pytest.fixture
@@ -91,15 +47,18 @@ def clock() -> FakeClock:
 @pytest.fixture
 def iot(model: ServiceModel, clock: FakeClock, tmp_path: Path) -> Iot:
     arns = Arns("eu-west-1", "123456789012")
-    registry = Registry(MemoryDocuments(), arns, clock, OwnCa(tmp_path / "ca", clock).devices)
+    registry = Registry(MemoryDocuments(), arns, clock, OwnCa(tmp_path / "ca", clock).devices, Published())
     apis: list[object] = [
         IotThingsApi(registry),
         IotThingTypesApi(registry),
         IotCertificatesApi(registry),
         IotPoliciesApi(registry),
         IotThingGroupsApi(registry),
+        IotBillingGroupsApi(registry),
+        IotTagsApi(registry),
+        IotEventsApi(registry),
         IotAuthorizationApi(registry),
-        IotEndpointApi(lambda: Endpoint("broker.example", 8883)),
+        IotEndpointApi(lambda: Endpoint("broker.example", 8883, 8443)),
     ]
     return Iot(apis, model)
 
@@ -294,7 +253,7 @@ async def test_thing_groups(iot: Iot) -> None:
         **made,
         "version": 1,
         "thingGroupProperties": properties,
-        "thingGroupMetadata": {"rootToParentThingGroups": [], "creationDate": NOW},
+        "thingGroupMetadata": {"creationDate": NOW},
     }
     metadata = (await iot.call("DescribeThingGroup", thingGroupName="bath"))["thingGroupMetadata"]
     assert metadata == {"parentGroupName": "house", "rootToParentThingGroups": [house], "creationDate": NOW}
@@ -384,6 +343,136 @@ async def test_policies_of_groups_and_what_is_in_effect(iot: Iot, certificate: M
     assert [one["authDecision"] for one in await test(policyNamesToAdd=["all"])] == ["ALLOWED"] * 2
 
 
+async def test_billing_groups(iot: Iot) -> None:
+    properties = {"billingGroupDescription": "all of it"}
+    made = await iot.call("CreateBillingGroup", billingGroupName="north", billingGroupProperties=properties)
+    arn = f"{ARN}billinggroup/north"
+    assert made == {"billingGroupName": "north", "billingGroupArn": arn, "billingGroupId": made["billingGroupId"]}
+    described = await iot.call("DescribeBillingGroup", billingGroupName="north")
+    assert described == {
+        **made,
+        "version": 1,
+        "billingGroupProperties": properties,
+        "billingGroupMetadata": {"creationDate": NOW},
+    }
+    more = {"billingGroupDescription": "most of it"}
+    change = {"billingGroupName": "north", "billingGroupProperties": more}
+    assert await iot.call("UpdateBillingGroup", **change, expectedVersion=1) == {"version": 2}
+    assert await iot.refused("UpdateBillingGroup", **change, expectedVersion=1) == "VersionConflictException"
+    await iot.call("CreateBillingGroup", billingGroupName="south")
+    north, south = (
+        {"groupName": "north", "groupArn": arn},
+        {"groupName": "south", "groupArn": f"{ARN}billinggroup/south"},
+    )
+    assert await iot.call("ListBillingGroups") == {"billingGroups": [north, south]}
+    assert await iot.call("ListBillingGroups", namePrefixFilter="n") == {"billingGroups": [north]}
+    first = await iot.call("ListBillingGroups", maxResults=1)
+    assert await iot.call("ListBillingGroups", nextToken=first["nextToken"]) == {"billingGroups": [south]}
+    assert await iot.refused("DeleteBillingGroup", billingGroupName="north", expectedVersion=1) == (
+        "VersionConflictException"
+    )
+    await iot.call("DeleteBillingGroup", billingGroupName="north", expectedVersion=2)
+    assert await iot.refused("DescribeBillingGroup", billingGroupName="north") == "ResourceNotFoundException"
+    assert await iot.call("DeleteBillingGroup", billingGroupName="north") == {}
+
+
+async def test_things_in_billing_groups(iot: Iot) -> None:
+    arns = {}
+    for name in ("north", "south"):
+        arns[name] = (await iot.call("CreateBillingGroup", billingGroupName=name))["billingGroupArn"]
+    await iot.call("CreateThing", thingName="lamp", billingGroupName="north")
+    fan = await iot.call("CreateThing", thingName="fan")
+    assert (await iot.call("DescribeThing", thingName="lamp"))["billingGroupName"] == "north"
+    assert "billingGroupName" not in await iot.call("DescribeThing", thingName="fan")
+    await iot.call("AddThingToBillingGroup", billingGroupArn=arns["north"], thingArn=fan["thingArn"])
+    listed = await iot.call("ListThingsInBillingGroup", billingGroupName="north", maxResults=1)
+    assert listed["things"] == ["fan"]
+    rest = await iot.call("ListThingsInBillingGroup", billingGroupName="north", nextToken=listed["nextToken"])
+    assert rest == {"things": ["lamp"]}
+    elsewhere = {"billingGroupName": "south", "thingName": "lamp"}
+    assert await iot.refused("AddThingToBillingGroup", **elsewhere) == "InvalidRequestException"
+    await iot.call("RemoveThingFromBillingGroup", billingGroupName="north", thingName="lamp")
+    await iot.call("AddThingToBillingGroup", **elsewhere)
+    assert (await iot.call("DescribeThing", thingName="lamp"))["billingGroupName"] == "south"
+    await iot.call("DeleteThing", thingName="lamp")
+    assert await iot.call("ListThingsInBillingGroup", billingGroupName="south") == {"things": []}
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"thingName": "lamp"},
+        {"billingGroupName": "north"},
+        {"billingGroupName": "north", "thingName": "lamp", "thingArn": f"{ARN}thing/fan"},
+        {"billingGroupArn": "arn:aws:iot:us-east-1:123456789012:billinggroup/north", "thingName": "lamp"},
+    ],
+)
+async def test_who_joins_what_must_be_clear(iot: Iot, params: dict[str, str]) -> None:
+    await iot.call("CreateBillingGroup", billingGroupName="north")
+    await iot.call("CreateThing", thingName="lamp")
+    for name in ("AddThingToBillingGroup", "RemoveThingFromBillingGroup"):
+        assert await iot.refused(name, **params) == "InvalidRequestException"
+
+
+async def test_tags(iot: Iot) -> None:
+    tags = [{"Key": "team", "Value": "night"}]
+    made = {
+        "thinggroup": ("CreateThingGroup", {"thingGroupName": "x", "tags": tags}),
+        "thingtype": ("CreateThingType", {"thingTypeName": "x", "tags": tags}),
+        "billinggroup": ("CreateBillingGroup", {"billingGroupName": "x", "tags": tags}),
+        "policy": ("CreatePolicy", {"policyName": "x", "policyDocument": POLICY, "tags": tags}),
+    }
+    for kind, (name, params) in made.items():
+        await iot.call(name, **params)
+        assert await iot.call("ListTagsForResource", resourceArn=f"{ARN}{kind}/x") == {"tags": tags}
+    arn = f"{ARN}policy/x"
+    await iot.call("TagResource", resourceArn=arn, tags=[{"Key": "a"}, {"Key": "team", "Value": "day"}])
+    both = [{"Key": "a", "Value": ""}, {"Key": "team", "Value": "day"}]
+    assert await iot.call("ListTagsForResource", resourceArn=arn) == {"tags": both}
+    await iot.call("UntagResource", resourceArn=arn, tagKeys=["a"])
+    assert await iot.call("ListTagsForResource", resourceArn=arn) == {"tags": both[1:]}
+    many = [{"Key": str(number)} for number in range(50)]
+    assert await iot.refused("TagResource", resourceArn=arn, tags=many) == "LimitExceededException"
+    nothing = {"resourceArn": f"{ARN}policy/y"}
+    assert await iot.refused("TagResource", **nothing, tags=tags) == "ResourceNotFoundException"
+    assert await iot.refused("UntagResource", **nothing, tagKeys=["a"]) == "ResourceNotFoundException"
+    assert await iot.refused("ListTagsForResource", **nothing) == "ResourceNotFoundException"
+    assert await iot.refused("ListTagsForResource", resourceArn=arn, nextToken="x") == "InvalidRequestException"
+    assert await iot.refused("UntagResource", resourceArn=arn, tagKeys=["aws:a"]) == "InvalidRequestException"
+
+
+async def test_event_configurations(iot: Iot, model: ServiceModel) -> None:
+    answer = await iot.call("DescribeEventConfigurations")
+    known = model.shape_for("EventType").enum
+    assert answer == {"eventConfigurations": {name: {"Enabled": name == "CA_CERTIFICATE"} for name in known}}
+    await iot.call("UpdateEventConfigurations", eventConfigurations={"THING": {"Enabled": True}, "CA_CERTIFICATE": {}})
+    answer = await iot.call("DescribeEventConfigurations")
+    assert [name for name, one in answer["eventConfigurations"].items() if one["Enabled"]] == ["THING"]
+    assert (answer["creationDate"], answer["lastModifiedDate"]) == (NOW, NOW)
+    await iot.call("UpdateEventConfigurations")
+    assert await iot.refused("UpdateEventConfigurations", eventConfigurations={"X": {}}) == "InvalidRequestException"
+
+
+async def test_propagating_attributes(iot: Iot) -> None:
+    propagating = [
+        {"userPropertyKey": "c", "thingAttribute": "colour"},
+        {"userPropertyKey": "i", "connectionAttribute": "iot:ClientId"},
+    ]
+    properties = {"mqtt5Configuration": {"propagatingAttributes": propagating}}
+    await iot.call("CreateThingType", thingTypeName="light", thingTypeProperties=properties)
+    described = await iot.call("DescribeThingType", thingTypeName="light")
+    assert described["thingTypeProperties"] == {"searchableAttributes": [], **properties}
+    [listed] = (await iot.call("ListThingTypes"))["thingTypes"]
+    assert listed["thingTypeProperties"] == described["thingTypeProperties"]
+    fewer = {"mqtt5Configuration": {"propagatingAttributes": propagating[:1]}}
+    await iot.call("UpdateThingType", thingTypeName="light", thingTypeProperties=fewer)
+    described = await iot.call("DescribeThingType", thingTypeName="light")
+    assert described["thingTypeProperties"]["mqtt5Configuration"] == fewer["mqtt5Configuration"]
+    neither = {"mqtt5Configuration": {"propagatingAttributes": [{"userPropertyKey": "c"}]}}
+    refused = await iot.refused("CreateThingType", thingTypeName="heater", thingTypeProperties=neither)
+    assert refused == "InvalidRequestException"
+
+
 @pytest.mark.parametrize(
     ("name", "params", "code"),
     [
@@ -457,29 +546,14 @@ async def test_policies_of_groups_and_what_is_in_effect(iot: Iot, certificate: M
         ),
         ("TestAuthorization", {"authInfos": [{"resources": ["*"]}], "principal": "x"}, "InvalidRequestException"),
         # what AWS has and Fogbank has not, by name
-        ("CreateThing", {"thingName": "new", "billingGroupName": "x"}, "NotImplementedException"),
-        ("CreateThingType", {"thingTypeName": "x", "tags": [{"Key": "k"}]}, "NotImplementedException"),
-        (
-            "CreateThingType",
-            {"thingTypeName": "x", "thingTypeProperties": {"mqtt5Configuration": {"propagatingAttributes": []}}},
-            "NotImplementedException",
-        ),
-        (
-            "CreatePolicy",
-            {"policyName": "q", "policyDocument": POLICY, "tags": [{"Key": "k"}]},
-            "NotImplementedException",
-        ),
         ("ListPrincipalPolicies", {"principal": "CERT", "ascendingOrder": True}, "NotImplementedException"),
         ("ListPolicyPrincipals", {"policyName": "p", "ascendingOrder": True}, "NotImplementedException"),
-        ("CreateThingGroup", {"thingGroupName": "x", "tags": [{"Key": "k"}]}, "NotImplementedException"),
         ("GetEffectivePolicies", {"cognitoIdentityPoolId": "x"}, "NotImplementedException"),
         (
             "TestAuthorization",
             {"authInfos": [{"resources": ["*"]}], "cognitoIdentityPoolId": "x"},
             "NotImplementedException",
         ),
-        ("DescribeEndpoint", {"endpointType": "iot:CredentialProvider"}, "NotImplementedException"),
-        ("DescribeEndpoint", {"endpointType": "iot:Jobs"}, "NotImplementedException"),
     ],
 )
 async def test_errors_are_those_of_the_model(
@@ -513,9 +587,15 @@ async def test_the_endpoint_is_a_host_name_as_the_device_sdks_want_it(iot: Iot, 
     ],
 )
 def test_a_port_that_the_sdks_do_not_guess_is_named(host: str, port: int, address: str) -> None:
-    assert Endpoint(host, port).address == address
+    assert Endpoint(host, port, 443).data == address
+
+
+@pytest.mark.parametrize("type_", ["iot:CredentialProvider", "iot:Jobs"])
+async def test_what_speaks_https_alone_has_the_port_of_it(iot: Iot, type_: str) -> None:
+    assert (await iot.call("DescribeEndpoint", endpointType=type_))["endpointAddress"] == "broker.example:8443"
+    assert Endpoint("localhost", 8883, 443).https == "localhost"
 
 
 async def test_every_operation_is_in_the_model(iot: Iot, model: ServiceModel) -> None:
     assert {name for _, name in iot.handlers} <= set(model.operation_names)
-    assert len(iot.handlers) == 53
+    assert {"CreateThing", "AttachPolicy", "CreateBillingGroup"} <= {name for _, name in iot.handlers}

@@ -17,12 +17,14 @@ from fogbank.gateway.call import Call, Caller, Handler, Members, operations
 from fogbank.gateway.iot_rules import IotRulesApi
 from fogbank.message import Message
 from fogbank.ports import InvocationResult, Subscriber
+from fogbank.registry.tags import Tags
 from fogbank.rules.engine import RuleEngine
 from fogbank.rules.service import TopicRules
 from fogbank.storage.memory import MemoryDocuments
 from fogbank.testing import FakeClock
 from fogbank.trace import Trace
 
+ARNS = Arns("us-east-1", "123456789012")
 FUNCTION = "arn:aws:lambda:us-east-1:123456789012:function:f"
 
 
@@ -75,11 +77,21 @@ def model() -> ServiceModel:
     return ServiceModel(json.loads(gzip.decompress(path.read_bytes())), "iot")
 
 
+@pytest.fixture
+def documents() -> MemoryDocuments:
+    return MemoryDocuments()
+
+
+@pytest.fixture
+def tags(documents: MemoryDocuments) -> Tags:
+    return Tags(documents, ARNS)
+
+
 @pytest_asyncio.fixture
-async def client(model: ServiceModel, fake_clock: FakeClock) -> Client:
-    documents, arns, nowhere = MemoryDocuments(), Arns("us-east-1", "123456789012"), Nowhere()
+async def client(model: ServiceModel, fake_clock: FakeClock, documents: MemoryDocuments, tags: Tags) -> Client:
+    arns, nowhere = ARNS, Nowhere()
     engine = RuleEngine(documents, nowhere, nowhere, nowhere, arns, fake_clock, Trace(fake_clock))
-    return Client(IotRulesApi(TopicRules(documents, engine, arns, fake_clock)), model)
+    return Client(IotRulesApi(TopicRules(documents, engine, arns, fake_clock, tags=tags)), model)
 
 
 PAYLOAD = {
@@ -146,7 +158,11 @@ async def test_a_life_of_a_rule(client: Client) -> None:
         await client.call("GetTopicRule", ruleName="r")
 
 
-async def test_tags_are_refused_by_name(client: Client) -> None:
-    with pytest.raises(InvalidRequest, match="tags"):
-        await client.call("CreateTopicRule", ruleName="r", topicRulePayload=PAYLOAD, tags="a=b")
+async def test_tags_come_in_a_header_and_go_with_the_rule(client: Client, tags: Tags) -> None:
+    with pytest.raises(InvalidRequest, match="aws:"):
+        await client.call("CreateTopicRule", ruleName="r", topicRulePayload=PAYLOAD, tags="aws:a=b")
     assert (await client.call("ListTopicRules"))["rules"] == []
+    await client.call("CreateTopicRule", ruleName="r", topicRulePayload=PAYLOAD, tags="team=night%20shift&empty=")
+    assert await tags.list(ARNS.iot("rule", "r")) == {"empty": "", "team": "night shift"}
+    await client.call("DeleteTopicRule", ruleName="r")
+    assert await tags.of(ARNS.iot("rule", "r")) == {}

@@ -4,10 +4,11 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.gateway.data_plane import DEVICE, DataPlane, allowing
+from tests.gateway.data_plane import CERTIFICATE, DEVICE, DataPlane, Principals, allowing
 
-from fogbank.errors import Conflict, Forbidden, InvalidRequest, ResourceNotFound
-from fogbank.gateway.call import Members
+from fogbank.errors import Conflict, Forbidden, InvalidRequest, ResourceNotFound, Throttling
+from fogbank.gateway.call import Caller, Members
+from fogbank.settings import Limits
 
 UPDATE: dict[str, Any] = {"thingName": "lamp", "payload": b'{"state": {"desired": {"on": true}}}'}
 POLICY = allowing(("*Shadow*", "thing/lamp"), ("UpdateThingShadow", "thing/lamp/night"))
@@ -73,3 +74,30 @@ async def test_anything_else_is_forbidden(name: str, params: Members, resource: 
         await plane.call(name, DEVICE, **params)
     assert plane.denials() == [("shadow", "", "", resource)]
     assert not plane.published
+
+
+async def test_a_user_is_held_against_its_own_policies() -> None:
+    """Service authorization reference: thing*; developer guide, iot-action-resources: with the name of the shadow."""
+    plane = DataPlane(allowing(("*", "thing/*")))
+    own = Principals(allowing(("GetThingShadow", "thing/lamp/night"), ("ListNamedShadowsForThing", "thing/lamp")))
+    user = Caller("AIDAEXAMPLE", "arn:aws:iam::1:user/ann", "127.0.0.1", CERTIFICATE, own)
+    await plane.call("UpdateThingShadow", **UPDATE, shadowName="night")
+    assert document(await plane.call("GetThingShadow", user, thingName="lamp", shadowName="night"))["version"] == 1
+    assert (await plane.call("ListNamedShadowsForThing", user, thingName="lamp"))["results"] == ["night"]
+    for name, params in (
+        ("GetThingShadow", {"thingName": "lamp"}),
+        ("DeleteThingShadow", {"thingName": "lamp", "shadowName": "night"}),
+        ("UpdateThingShadow", UPDATE | {"shadowName": "night"}),
+    ):
+        with pytest.raises(Forbidden):
+            await plane.call(name, user, **params)
+
+
+async def test_rates_bind_over_http_too() -> None:
+    plane = DataPlane(limits=Limits.STRICT)
+    for _ in range(20):
+        await plane.call("UpdateThingShadow", **UPDATE)
+    with pytest.raises(Throttling, match="Too Many Requests"):
+        await plane.call("GetThingShadow", thingName="lamp")
+    await plane.clock.advance(1)
+    assert document(await plane.call("GetThingShadow", thingName="lamp"))["version"] == 20

@@ -76,6 +76,13 @@ def stranger(request: pytest.FixtureRequest) -> Identity | None:
     return identity
 
 
+def test_fleet_metrics() -> None:
+    told = MetricsPage(lambda: NOTHING, dict, int, lambda: {"warm": {"count": 2.0, "p95": 38.5}}).text().decode()
+    assert 'fogbank_fleet_metric{metric="warm",aggregation_type="count"} 2.0\n' in told
+    assert 'fogbank_fleet_metric{metric="warm",aggregation_type="p95"} 38.5\n' in told
+    assert "# TYPE fogbank_fleet_metric gauge\n" in told
+
+
 async def test_an_access_key_reads_them() -> None:
     async with serving(pages=[page().page]) as toy:
         answer = await send(toy.port, toy.signed("GET", "/_fogbank/metrics", service="fogbank"))

@@ -31,6 +31,7 @@ from fogbank.ports import (
     ServiceCaller,
     ThingContext,
 )
+from fogbank.registry.tags import Tags
 from fogbank.settings import AccessKey
 from fogbank.storage.memory import MemoryDocuments
 from fogbank.testing.clock import FakeClock
@@ -208,7 +209,8 @@ def make(
     """Makes receptions on the same documents."""
 
     def make(documents: MemoryDocuments = documents, **options: Any) -> Reception:
-        return Reception(documents, certificates, functions, keys.get, ARNS, clock, trace, **options)
+        tags = Tags(documents, ARNS)
+        return Reception(documents, certificates, functions, keys.get, ARNS, clock, trace, tags=tags, **options)
 
     return make
 

@@ -45,10 +45,9 @@ async def test_one_is_made_described_changed_and_deleted(
     authorizers: Authorizers, signer: Signer, clock: FakeClock
 ) -> None:
     keys = {"first": signer.pem}
-    made = await authorizers.create("a", FUNCTION, token_key_name="token", public_keys=keys, tags={"k": "v"})
+    made = await authorizers.create("a", FUNCTION, token_key_name="token", public_keys=keys)
     assert await authorizers.get("a") == made
     assert (made.status, made.signing_disabled, made.caching_for_http) == (AuthorizerStatus.ACTIVE, False, False)
-    assert made.tags == {"k": "v"}
     assert authorizers.arn("a") == "arn:aws:iot:eu-west-1:123456789012:authorizer/a"
     await clock.advance(10)
     change = AuthorizerChange(status=INACTIVE, caching_for_http=True, function_arn=ARNS.function("f", "live"))

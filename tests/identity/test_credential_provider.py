@@ -15,6 +15,7 @@ from fogbank.identity.records import Records
 from fogbank.identity.role_aliases import RoleAliases
 from fogbank.policy.variables import Values
 from fogbank.ports import Grant, Identity, PolicyDocument, PrincipalListener, ThingContext
+from fogbank.registry.tags import Tags
 from fogbank.storage.memory import MemoryDocuments
 from fogbank.testing.clock import FakeClock
 from fogbank.trace import Trace, TraceEvent
@@ -59,7 +60,7 @@ async def iam(make_iam: MakeIam) -> Iam:
 
 @pytest.fixture
 async def aliases(documents: MemoryDocuments, clock: FakeClock) -> RoleAliases:
-    aliases = RoleAliases(Records(documents), ARNS, clock)
+    aliases = RoleAliases(Records(documents, Tags(documents, ARNS)), ARNS, clock)
     await aliases.create("cam", f"{LOCAL}:role/camera", duration=900)
     return aliases
 

@@ -108,6 +108,74 @@ class TestCertificates:
         assert await refusal(door, over("x-amzn-mqtt-ca")) == "the client sent no certificate"
 
 
+class Registrar:
+    """Port Newcomers: remembers who was shown to it, and may have something to say."""
+
+    def __init__(self) -> None:
+        self.met: list[bytes] = []
+        self.why: str | None = None
+
+    async def meet(self, certificate: bytes) -> str | None:
+        self.met.append(certificate)
+        return self.why
+
+
+@pytest.fixture
+def registrar(reception: Reception) -> Registrar:
+    reception.desk._newcomers = registrar = Registrar()
+    return registrar
+
+
+STRANGER = msgspec.structs.replace(
+    WITH_CERTIFICATE, identity=msgspec.structs.replace(CERTIFICATE, active=False, reason="unknown certificate")
+)
+
+
+class TestNewcomers:
+    """Measured at AWS: it is CONNECT that registers a device, and not its handshake."""
+
+    async def test_connect_shows_a_certificate_that_is_not_active(
+        self, reception: Reception, registrar: Registrar, certificates: Certificates
+    ) -> None:
+        certificates.revoked = True
+        peer = await reception.desk.mqtt(STRANGER)
+        assert registrar.met == []
+        after = await introduced(peer)
+        assert registrar.met == [STRANGER.certificate]
+        assert (after.identity, after.principals) == (STRANGER.identity, certificates)
+
+    async def test_why_it_cannot_be_registered_is_said(
+        self, reception: Reception, registrar: Registrar, certificates: Certificates
+    ) -> None:
+        certificates.revoked = True
+        registrar.why = "its CA is not ACTIVE"
+        assert await refusal(reception, STRANGER) == "certificate is REVOKED: its CA is not ACTIVE"
+        with pytest.raises(Forbidden, match="its CA is not ACTIVE"):
+            await reception.desk.https(STRANGER, head(path="/x"))
+
+    async def test_a_request_shows_it_until_it_is_active(
+        self, reception: Reception, registrar: Registrar, certificates: Certificates
+    ) -> None:
+        certificates.revoked = True
+        for _ in range(2):
+            assert await reception.desk.https(STRANGER, publish()) is None
+        assert len(registrar.met) == 2
+        certificates.revoked = False  # that is, activated on the same connection
+        assert await reception.desk.https(STRANGER, publish()) is None
+        assert len(registrar.met) == 2
+
+    async def test_who_is_active_or_has_none_or_signs_is_not_shown(
+        self, reception: Reception, registrar: Registrar, certificates: Certificates
+    ) -> None:
+        certificates.revoked = True
+        assert (await reception.desk.mqtt(WITH_CERTIFICATE)).introduce is None
+        assert await reception.desk.https(WITH_CERTIFICATE, publish()) is None
+        assert await reception.desk.https(ARRIVAL, head(path="/x")) is None
+        signed = publish(authorization="AWS4-HMAC-SHA256 Credential=x")
+        assert await reception.desk.https(STRANGER, signed) is None
+        assert registrar.met == []
+
+
 class TestAuthorizers:
     @pytest.mark.parametrize("alpn", [None, "mqtt"])
     async def test_connect_is_judged(

@@ -10,6 +10,7 @@ from tests.identity.conftest import ARNS, SlowDocuments
 from fogbank.errors import InvalidRequest, ResourceAlreadyExists, ResourceNotFound
 from fogbank.identity.records import Records
 from fogbank.identity.role_aliases import DURATION, RoleAliases
+from fogbank.registry.tags import Tags
 from fogbank.storage.memory import MemoryDocuments
 from fogbank.testing.clock import FakeClock
 
@@ -18,7 +19,7 @@ ROLE = f"arn:aws:iam::{ARNS.account}:role/camera"
 
 @pytest.fixture
 def aliases(documents: MemoryDocuments, clock: FakeClock) -> RoleAliases:
-    return RoleAliases(Records(documents), ARNS, clock)
+    return RoleAliases(Records(documents, Tags(documents, ARNS)), ARNS, clock)
 
 
 async def test_one_is_made_described_changed_and_deleted(aliases: RoleAliases, clock: FakeClock) -> None:
@@ -70,7 +71,8 @@ async def test_roles_that_are_none(aliases: RoleAliases, role: str) -> None:
 
 async def test_of_two_who_take_a_name_at_once_one_is_told(clock: FakeClock) -> None:
     for seed in range(20):
-        aliases = RoleAliases(Records(SlowDocuments(Random(seed))), ARNS, clock)
+        documents = SlowDocuments(Random(seed))
+        aliases = RoleAliases(Records(documents, Tags(documents, ARNS)), ARNS, clock)
         found: list[Any] = await asyncio.gather(
             *(aliases.create("cam", f"{ROLE}{number}") for number in range(3)), return_exceptions=True
         )

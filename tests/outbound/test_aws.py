@@ -55,6 +55,22 @@ async def test_the_answer_is_what_boto3_gets(
     assert ours == theirs
 
 
+async def test_the_content_of_an_object_comes_as_it_is(moved: Outbound, moto: str) -> None:
+    """Bytes, also where they are no text, or a range of them ends within a character."""
+    content = "ü€".encode() + bytes(range(256))
+    client = boto3.client("s3", endpoint_url=moto, region_name="us-east-1")
+    client.create_bucket(Bucket="contents")
+    client.put_object(Bucket="contents", Key="k", Body=content)
+    for end in (0, 2, len(content) - 1):
+        params = {"Bucket": "contents", "Key": "k", "Range": f"bytes=0-{end}"}
+        answer = await moved.aws.call("s3", "GetObject", params)
+        assert answer["Body"] == content[: end + 1]
+        assert answer["ContentRange"] == f"bytes 0-{end}/{len(content)}"
+    with pytest.raises(OutboundError) as told:
+        await moved.aws.call("s3", "GetObject", {"Bucket": "contents", "Key": "k", "Range": "bytes=9999-10000"})
+    assert told.value.code == "InvalidRange"
+
+
 async def test_errors_are_the_service_s_own(moved: Outbound) -> None:
     with pytest.raises(OutboundError) as told:
         await moved.aws.call("s3", "PutObject", {"Bucket": "no-such-bucket", "Key": "k", "Body": b""})

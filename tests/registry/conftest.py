@@ -4,17 +4,20 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from tests.registry.pki import Authority
+from tests.registry.published import Published
 
 from fogbank.arns import Arns
 from fogbank.ports import Delete, Expect, Put, Record
 from fogbank.registry.own_ca import OwnCa
-from fogbank.registry.records import Certificate
+from fogbank.registry.records import CaCertificate, Certificate
 from fogbank.registry.registry import Registry
 from fogbank.storage.memory import MemoryDocuments
 from fogbank.testing.clock import FakeClock
@@ -46,8 +49,14 @@ def arns() -> Arns:
 
 
 @pytest.fixture
-def registry(documents: MemoryDocuments, arns: Arns, clock: FakeClock, own_ca: OwnCa) -> Registry:
-    return Registry(documents, arns, clock, own_ca.devices)
+def published() -> Published:
+    """What the registry published."""
+    return Published()
+
+
+@pytest.fixture
+def registry(documents: MemoryDocuments, arns: Arns, clock: FakeClock, own_ca: OwnCa, published: Published) -> Registry:
+    return Registry(documents, arns, clock, own_ca.devices, published)
 
 
 @pytest.fixture(scope="session")
@@ -75,6 +84,19 @@ def enrol(registry: Registry, csr: str) -> Callable[[], Awaitable[Certificate]]:
     return enrol
 
 
+@pytest.fixture
+def register_ca(registry: Registry) -> Callable[..., Awaitable[CaCertificate]]:
+    """`register_ca(authority, **options)`: registers a CA with a certificate for the code; ACTIVE and auto-registering,
+    unless the options say otherwise."""
+
+    async def register(authority: Authority, **options: Any) -> CaCertificate:
+        verification = authority.verification(await registry.registration_codes.get())
+        options = {"active": True, "auto_registration": True} | options
+        return await registry.ca_certificates.register(authority.pem, verification, **options)
+
+    return register
+
+
 class SlowDocuments(MemoryDocuments):
     """Lets others run before and after every access, as often as `random` says: what a real engine does to callers."""
 
@@ -95,6 +117,14 @@ class SlowDocuments(MemoryDocuments):
         await self._others()
         return found
 
+    async def find(
+        self, kind: str, index: str, value: str, *, after: str = "", limit: int | None = None
+    ) -> list[Record]:
+        await self._others()
+        found = await super().find(kind, index, value, after=after, limit=limit)
+        await self._others()
+        return found
+
     async def commit(self, *changes: Put | Delete | Expect) -> list[int]:
         await self._others()
         self.commits += 1
@@ -107,12 +137,42 @@ class SlowDocuments(MemoryDocuments):
             await asyncio.sleep(0)
 
 
+class HeldDocuments(MemoryDocuments):
+    """Holds back the next batch until another call has run from its beginning to its end: the worst that can happen
+    between what a writer read and what it writes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.meanwhile: Callable[[], Awaitable[object]] | None = None
+
+    async def commit(self, *changes: Put | Delete | Expect) -> list[int]:
+        meanwhile, self.meanwhile = self.meanwhile, None
+        if meanwhile is not None:
+            await meanwhile()
+        return await super().commit(*changes)
+
+
+@pytest.fixture
+def held_documents() -> HeldDocuments:
+    return HeldDocuments()
+
+
+@pytest.fixture
+def held_registry(
+    held_documents: HeldDocuments, arns: Arns, clock: FakeClock, own_ca: OwnCa, published: Published
+) -> Registry:
+    """A registry in which one call overtakes another."""
+    return Registry(held_documents, arns, clock, own_ca.devices, published)
+
+
 @pytest.fixture(params=range(12))
 def slow_documents(request: pytest.FixtureRequest) -> SlowDocuments:
     return SlowDocuments(Random(request.param))
 
 
 @pytest.fixture
-def slow_registry(slow_documents: SlowDocuments, arns: Arns, clock: FakeClock, own_ca: OwnCa) -> Registry:
+def slow_registry(
+    slow_documents: SlowDocuments, arns: Arns, clock: FakeClock, own_ca: OwnCa, published: Published
+) -> Registry:
     """A registry whose callers interleave, another way with each of a dozen seeds."""
-    return Registry(slow_documents, arns, clock, own_ca.devices)
+    return Registry(slow_documents, arns, clock, own_ca.devices, published)

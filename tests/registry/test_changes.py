@@ -1,12 +1,16 @@
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any
 
 import pytest
+from tests.registry.conftest import HeldDocuments, SlowDocuments
+from tests.registry.published import Published
 
 from fogbank.errors import DeleteConflict, InvalidRequest, LimitExceeded, ResourceNotFound, ServiceUnavailable
-from fogbank.ports import Identity, StaleVersion
+from fogbank.message import Message
+from fogbank.ports import EventType, Identity, StaleVersion
 from fogbank.registry import changes
 from fogbank.registry.paging import Paging
 from fogbank.registry.records import CertificateStatus
@@ -251,6 +255,15 @@ Step = Callable[[Registry, str], Coroutine[Any, Any, Any]]
         lambda it, arn: it.thing_groups.update("house", description="new"),
         lambda it, arn: it.group_members.update("lamp", leave=["house"], join=["garden"]),
         lambda it, arn: it.things.delete("grouped"),
+        lambda it, arn: it.things.create("new", billing_group="north"),
+        lambda it, arn: it.billing_groups.create("new", tags={"k": "v"}),
+        lambda it, arn: it.billing_groups.update("north", "new"),
+        lambda it, arn: it.billing_members.join("fan", "north"),
+        lambda it, arn: it.billing_members.leave("lamp", "north"),
+        lambda it, arn: it.policies.create("new", POLICY, tags={"k": "v"}),
+        lambda it, arn: it.thing_groups.create("new", tags={"k": "v"}),
+        lambda it, arn: it.thing_types.create("new", tags={"k": "v"}),
+        lambda it, arn: it.tags.add(it.thing_groups.arn("house"), {"k": "v"}),
         lambda it, arn: it.policy_attachments.detach("p", arn),
         lambda it, arn: it.thing_principals.attach("fan", arn),
         lambda it, arn: it.thing_principals.detach("lamp", arn),
@@ -266,7 +279,12 @@ async def test_every_call_is_one_batch(slow_documents: Any, slow_registry: Regis
 
 
 @pytest.mark.parametrize(
-    "step", [lambda it, arn: it.policies.delete("q"), lambda it, arn: it.thing_groups.delete("house")]
+    "step",
+    [
+        lambda it, arn: it.policies.delete("q"),
+        lambda it, arn: it.thing_groups.delete("house"),
+        lambda it, arn: it.billing_groups.delete("north"),
+    ],
 )
 async def test_a_removal_marks_and_then_is_one_batch(
     slow_documents: Any, slow_registry: Registry, csr: str, step: Step
@@ -292,6 +310,8 @@ async def _furnished(registry: Registry, csr: str) -> str:
         await registry.policies.create(name, POLICY)
     await registry.policy_attachments.attach("p", arn)
     await registry.thing_principals.attach("lamp", arn)
+    await registry.billing_groups.create("north")
+    await registry.billing_members.join("lamp", "north")
     return arn
 
 
@@ -354,3 +374,76 @@ async def test_a_meeting_that_never_ends_is_told() -> None:
     with pytest.raises(ServiceUnavailable, match="thing lamp"):
         await changes.settle(attempt)
     assert attempts == changes.ATTEMPTS
+
+
+async def test_each_change_is_told_once_whoever_met_it(slow_registry: Registry, published: Published) -> None:
+    """What was added is removed as often as it was added, by whichever of those who wanted it gone."""
+    registry = slow_registry
+    await registry.event_configurations.update({category.value: True for category in EventType})
+    for _ in range(3):
+        await registry.thing_groups.create("house")
+        await registry.thing_groups.create("room", parent="house")
+        for name in ("lamp", "fan"):
+            await registry.things.create(name)
+            await registry.group_members.update(name, join=["room"])
+        published.take()
+        await asyncio.gather(
+            registry.things.delete("lamp"),
+            registry.things.delete("lamp"),
+            registry.thing_groups.delete("room"),
+            registry.thing_groups.delete("room"),
+            registry.group_members.update("fan", leave=["room"]),
+            registry.group_members.update("fan", leave=["room"]),
+            return_exceptions=True,
+        )
+        membership = "$aws/events/thingGroupMembership/thingGroup/room/thing"
+        assert sorted(published.topics()) == [
+            "$aws/events/thing/lamp/deleted",
+            "$aws/events/thingGroup/room/deleted",
+            "$aws/events/thingGroupHierarchy/thingGroup/house/childThingGroup/room/removed",
+            f"{membership}/fan/removed",
+            f"{membership}/lamp/removed",
+        ]
+        await registry.things.delete("fan")
+        await registry.thing_groups.delete("house")
+
+
+async def test_what_happened_is_durable_when_it_is_told(
+    slow_documents: SlowDocuments, slow_registry: Registry, published: Published
+) -> None:
+    registry = slow_registry
+    await registry.event_configurations.update({"THING": True})
+    seen: list[int] = []
+
+    async def look(message: Message) -> None:
+        stored = await slow_documents.get("thing", "lamp")
+        seen.append(0 if stored is None else stored.version)
+
+    published.publish = look  # type: ignore[method-assign]
+    await registry.things.create("lamp")
+    assert seen == [1], "and told before the call is answered"
+    await registry.things.update("lamp")
+    await registry.things.delete("lamp")
+    assert seen == [1, 2, 0]
+
+
+@pytest.mark.parametrize("quicker", ["thing", "group"])
+async def test_a_membership_that_two_remove_is_told_of_once(
+    held_documents: HeldDocuments, held_registry: Registry, published: Published, quicker: str
+) -> None:
+    """A thing and its group go at the same time, each having seen the membership."""
+    registry = held_registry
+    await registry.event_configurations.update({"THING_GROUP_MEMBERSHIP": True})
+    await registry.thing_groups.create("house")
+    await registry.things.create("lamp")
+    await registry.group_members.update("lamp", join=["house"])
+    published.take()
+    deletions = {
+        "thing": partial(registry.things.delete, "lamp"),
+        "group": partial(registry.thing_groups.delete, "house"),
+    }
+    held_documents.meanwhile = deletions.pop(quicker)
+    [slower] = deletions.values()
+    await slower()
+    assert published.topics() == ["$aws/events/thingGroupMembership/thingGroup/house/thing/lamp/removed"]
+    assert await held_documents.scan("thing-group-member") == []

@@ -134,3 +134,41 @@ def test_a_subject_that_is_no_name_is_refused(own_ca: OwnCa) -> None:
 def test_what_is_no_request_is_refused(own_ca: OwnCa, text: str) -> None:
     with pytest.raises(InvalidRequest, match="signing request is not acceptable"):
         own_ca.devices.from_request(text)
+
+
+OLD_REQUEST = """
+-----BEGIN CERTIFICATE REQUEST-----
+MIICUzCCATsCAQAwDjEMMAoGA1UEAwwDb2xkMIIBIjANBgkqhkiG9w0BAQEFAAOC
+AQ8AMIIBCgKCAQEAuPAKPpzwFFqk5C3/nG0OkvIBDWxfmKlvL1zwJwmfbPi8M/te
+kRp6GosfMkYjIgAH4LbD/g+kc6ZsSOq085L0b6oJ5Tpqu5ugpd/YLEsFanFCpsqW
+Hxlao2bLkW0/uB3Xylbx0JPgWDUAGvoLQ0ywu1zYc9joJ3W6E/lLS94SN3YsJcwj
+u/8EyqgHjsIMi1cttD/d6ElZgHz+LWyx7fYEp/nGbnF3sWIT+waFqKkZT0qj/An+
+v1tG6Q3cpYzUju6HAC2CIGy7mbLG+SMQYdnMMISto6QbWACH4BZ7vmjpUJcYIskP
+Uv9z2l8rUzEgw82Ac6yolZxHZ1TBJF0LoXa6tQIDAQABoAAwDQYJKoZIhvcNAQEF
+BQADggEBAI5FLnryfew3CvlVB2rCvUjaEXItTTSFA+l5Oa4pdL31EtdEnI+t1Gy3
+o5Uh+9inVISfvQWWS27ar9QL4Eqre5ybRvQB1qek9X5gFQF+lfjqs7LA0HBTLlF4
+mmzawMqkZ5xzAwm2XfNnhHriONpGexoUOloQEILKO0MInloZJnKs3/D9OAsE6cHS
+db8KcOfqEgJQRoS53/5MP6D0jOaEtDgT4fyr0gIcRsrH/tdsKpcToBD+zTMY+iiU
+HEDH8qogTpcgHLd39zqg2rreb+hLGSNc6fy1vqAuAEuYUbrZx42ZFxqqzqu1f5Ni
+HbpXbwjTcMxPuf/K65FbpYxnFNIDeGM=
+-----END CERTIFICATE REQUEST-----
+"""
+"""Made by `openssl req -new -newkey rsa:2048 -nodes -subj /CN=old -sha1`."""
+
+
+def test_a_request_signed_with_sha1_shows_possession_all_the_same(own_ca: OwnCa) -> None:
+    issued = own_ca.devices.from_request(OLD_REQUEST)
+    assert issued.subject.rfc4514_string() == "CN=old"
+    assert isinstance(issued.signature_hash_algorithm, hashes.SHA256)
+    der = bytearray(x509.load_pem_x509_csr(OLD_REQUEST.encode()).public_bytes(serialization.Encoding.DER))
+    der[-1] ^= 1
+    forged = x509.load_der_x509_csr(bytes(der)).public_bytes(serialization.Encoding.PEM).decode()
+    with pytest.raises(InvalidRequest, match="signature is not valid"):
+        own_ca.devices.from_request(forged)
+
+
+@pytest.mark.parametrize("value", ["sensor\0evil", "line\nbreak", "\x1b[2J", "x" * 1025])
+def test_hostile_names_are_not_certified(own_ca: OwnCa, value: str) -> None:
+    subject = x509.Name([x509.NameAttribute(NameOID.TITLE, value, _validate=False)])
+    with pytest.raises(InvalidRequest, match="subject"):
+        own_ca.devices.from_request(_pem(_request(ec.generate_private_key(ec.SECP256R1()), subject)))

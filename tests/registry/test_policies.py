@@ -122,7 +122,7 @@ async def test_bad_versions_are_refused(registry: Registry, version: str) -> Non
 async def test_deletion_wants_one_version(registry: Registry) -> None:
     await registry.policies.create("all", document())
     await registry.policies.create_version("all", document(), default=False)
-    with pytest.raises(DeleteConflict, match="versions other than the default version exist"):
+    with pytest.raises(DeleteConflict, match="one or more policy versions attached"):
         await registry.policies.delete("all")
     await registry.policies.delete_version("all", "2")
     await registry.policies.delete("all")

@@ -7,7 +7,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from fogbank.ports import Grant, Identity, PolicyDocument, PrincipalStore, Record, ThingContext
 from fogbank.registry import principals
 from fogbank.registry.own_ca import OwnCa
-from fogbank.registry.records import Certificate, CertificateStatus
+from fogbank.registry.records import Certificate, CertificateStatus, PropagatingAttribute
 from fogbank.registry.registry import Registry
 from fogbank.registry.things import AttributeUpdate
 from fogbank.storage.memory import MemoryDocuments
@@ -404,3 +404,45 @@ async def test_a_new_default_version_is_told_to_all_who_hold_the_policy(registry
     registry.principals.watch(listener)
     await registry.policies.create_version("p", policy("B"), default=True)
     assert heard == [frozenset(held)]
+
+
+async def test_a_things_type_says_which_properties_its_messages_bear(device: Device) -> None:
+    """Developer guide, thing-types-propagating-attributes."""
+    registry = device.registry
+    colour = PropagatingAttribute(key="c", thing_attribute="colour")
+    name = PropagatingAttribute(key="n", connection_attribute="iot:Thing.ThingName")
+    client = PropagatingAttribute(key="i", connection_attribute="iot:ClientId")
+    await registry.thing_types.create("light", propagating=[colour, name, client])
+    await registry.things.create("lamp", type_name="light", attributes={"colour": "red"})
+
+    async def properties(client_id: str) -> tuple[tuple[str, str], ...]:
+        thing = (await device.grant(client_id)).thing
+        return () if thing is None else thing.properties
+
+    assert await properties("lamp") == (), "it is not attached"
+    await registry.thing_principals.attach("lamp", device.arn)
+    assert await properties("lamp") == (("c", "red"), ("n", "lamp"), ("i", "lamp"))
+    await registry.thing_principals.attach("lamp", device.arn, exclusive=True)
+    assert await properties("other") == (("c", "red"), ("n", "lamp"), ("i", "other"))
+    await registry.things.update("lamp", attributes=AttributeUpdate({"watts": "5"}))
+    assert await properties("lamp") == (("n", "lamp"), ("i", "lamp"))
+    await registry.thing_types.update("light", None, None, [])
+    assert await properties("lamp") == ()
+
+
+async def test_connections_hear_of_what_propagates(device: Device) -> None:
+    registry = device.registry
+    await registry.thing_types.create("light")
+    await registry.things.create("lamp", type_name="light")
+    await registry.thing_principals.attach("lamp", device.arn)
+    heard: list[frozenset[str]] = []
+
+    async def listener(identities: frozenset[str]) -> None:
+        heard.append(identities)
+
+    registry.principals.watch(listener)
+    await registry.thing_types.update("light", "shines", None)
+    assert heard == []
+    client = PropagatingAttribute(key="i", connection_attribute="iot:ClientId")
+    await registry.thing_types.update("light", None, None, [client])
+    assert heard == [frozenset((device.id,))]

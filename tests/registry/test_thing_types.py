@@ -2,6 +2,7 @@ import pytest
 
 from fogbank.errors import InvalidRequest, ResourceAlreadyExists, ResourceNotFound
 from fogbank.registry.paging import Paging
+from fogbank.registry.records import PropagatingAttribute
 from fogbank.registry.registry import Registry
 from fogbank.testing.clock import FakeClock
 
@@ -97,3 +98,50 @@ async def test_types_are_listed_by_name(registry: Registry) -> None:
 async def test_what_is_not_there_is_not_found(registry: Registry, call: str) -> None:
     with pytest.raises(ResourceNotFound):
         await getattr(registry.thing_types, call)("light")
+
+
+COLOUR = PropagatingAttribute(key="c", thing_attribute="colour")
+CLIENT = PropagatingAttribute(key="id:$.", connection_attribute="iot:ClientId")
+
+
+async def test_what_propagates_is_set_replaced_and_kept(registry: Registry) -> None:
+    types = registry.thing_types
+    made = await types.create("light", propagating=[COLOUR, CLIENT])
+    assert await types.create("light", propagating=[COLOUR, CLIENT]) == made
+    with pytest.raises(ResourceAlreadyExists):
+        await types.create("light", propagating=[CLIENT, COLOUR])
+    await types.update("light", "shines", None)
+    assert (await types.describe("light")).propagating == (COLOUR, CLIENT)
+    await types.update("light", None, None, [CLIENT])
+    found = await types.describe("light")
+    assert (found.propagating, found.description) == ((CLIENT,), "shines")
+    await types.update("light", None, None, [])
+    assert (await types.describe("light")).propagating == ()
+
+
+@pytest.mark.parametrize(
+    "propagating",
+    [
+        [PropagatingAttribute(key="k")],
+        [PropagatingAttribute(key="k", thing_attribute="a", connection_attribute="iot:ClientId")],
+        [PropagatingAttribute(key="", thing_attribute="a")],
+        [PropagatingAttribute(key="a b", thing_attribute="a")],
+        [PropagatingAttribute(key="x" * 129, thing_attribute="a")],
+        [PropagatingAttribute(key="k", thing_attribute="a b")],
+        [PropagatingAttribute(key="k", connection_attribute="iot:SourceIp")],
+        [COLOUR, PropagatingAttribute(key="c", connection_attribute="iot:ClientId")],
+        [PropagatingAttribute(key=f"k{number}", thing_attribute="a") for number in range(21)],
+    ],
+)
+async def test_what_cannot_propagate(registry: Registry, propagating: list[PropagatingAttribute]) -> None:
+    """API model, PropagatingAttribute; general reference, IoT Core thing type limits."""
+    with pytest.raises(InvalidRequest):
+        await registry.thing_types.create("light", propagating=propagating)
+    await registry.thing_types.create("light")
+    with pytest.raises(InvalidRequest):
+        await registry.thing_types.update("light", None, None, propagating)
+
+
+async def test_twenty_attributes_propagate(registry: Registry) -> None:
+    most = [PropagatingAttribute(key=f"k{number}", thing_attribute="a") for number in range(20)]
+    assert len((await registry.thing_types.create("light", propagating=most)).propagating) == 20

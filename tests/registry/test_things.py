@@ -3,6 +3,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.registry.published import Published
 
 from fogbank.arns import Arns
 from fogbank.errors import InvalidRequest, ResourceAlreadyExists, ResourceNotFound, VersionConflict
@@ -214,7 +215,7 @@ _fleets = st.dictionaries(
 async def test_pages_of_any_size_give_the_whole_in_order(
     own_ca: OwnCa, fleet: dict[str, dict[str, str]], size: int, search: Search
 ) -> None:
-    registry = Registry(MemoryDocuments(), Arns("eu-west-1", "123456789012"), FakeClock(), own_ca.devices)
+    registry = Registry(MemoryDocuments(), Arns("eu-west-1", "123456789012"), FakeClock(), own_ca.devices, Published())
     for name, attributes in fleet.items():
         await registry.things.create(name, attributes=attributes)
     listed: list[Thing] = []

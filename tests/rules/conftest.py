@@ -11,6 +11,7 @@ import pytest_asyncio
 from fogbank.arns import Arns
 from fogbank.message import Message, Origin
 from fogbank.ports import InvocationResult, InvocationType, ServiceCaller, Subscriber
+from fogbank.registry.tags import Tags
 from fogbank.rules.definition import Rule
 from fogbank.rules.engine import RuleEngine
 from fogbank.rules.ingest import PREFIX
@@ -124,7 +125,9 @@ class Platform:
             self.documents, self.router, self.router, self.invoker, self.arns, self.clock, self.trace
         )
         self.router.reserved[PREFIX] = self.engine.ingest
-        self.rules = TopicRules(self.documents, self.engine, self.arns, self.clock)
+        self.rules = TopicRules(
+            self.documents, self.engine, self.arns, self.clock, tags=Tags(self.documents, self.arns)
+        )
 
     async def restart(self) -> None:
         await self.engine.close()

@@ -10,6 +10,7 @@ from tests.rules.conftest import FUNCTION, RecordingInvoker
 
 from fogbank.message import Message, Origin
 from fogbank.ports import InvocationResult, InvocationType
+from fogbank.registry.tags import Tags
 from fogbank.rules.definition import Members, Rule
 from fogbank.rules.engine import RuleEngine
 from fogbank.rules.outside import Answering
@@ -56,7 +57,7 @@ class Mortal:
             answering=answering,
             spool=broker.spool,
         )
-        self.rules = TopicRules(server.disk.documents, self.engine, ARNS, clock)
+        self.rules = TopicRules(server.disk.documents, self.engine, ARNS, clock, tags=Tags(server.disk.documents, ARNS))
 
     @classmethod
     async def born(cls) -> "Mortal":

@@ -10,6 +10,7 @@ import pytest
 
 from fogbank.errors import InvalidRequest, ResourceAlreadyExists, Unauthorized
 from fogbank.ports import Delete, Expect, Put, StorageError
+from fogbank.registry.tags import Tags
 from fogbank.rules.definition import DEFAULT_SQL_VERSION
 from fogbank.rules.errors import ConflictingResourceUpdate, SqlParse
 from fogbank.rules.service import TopicRules
@@ -69,7 +70,8 @@ async def test_unknown_rules(platform: Platform) -> None:
 
 
 async def test_the_quota_of_rules(platform: Platform) -> None:
-    rules = TopicRules(platform.documents, platform.engine, platform.arns, platform.clock, max_rules=2)
+    tags = Tags(platform.documents, platform.arns)
+    rules = TopicRules(platform.documents, platform.engine, platform.arns, platform.clock, tags=tags, max_rules=2)
     payload = {"sql": "SELECT * FROM 'a'", "actions": []}
     await rules.create("a", payload)
     await rules.create("b", payload)
@@ -217,7 +219,8 @@ async def test_after_a_write_of_unknown_end_what_runs_is_what_is_stored(
 
 async def test_a_change_by_another_process_is_a_conflict(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
     await platform.create("r", "SELECT * FROM 'a'")
-    other = TopicRules(platform.documents, platform.engine, platform.arns, platform.clock)
+    tags = Tags(platform.documents, platform.arns)
+    other = TopicRules(platform.documents, platform.engine, platform.arns, platform.clock, tags=tags)
     find = other._find
 
     async def find_then_lose(name: str) -> Any:

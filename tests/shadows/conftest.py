@@ -1,5 +1,5 @@
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -16,17 +16,21 @@ from fogbank.trace import Trace, TraceEvent
 
 
 class Published(list[Message]):
-    """A publisher that remembers; `broken` topics cannot be published to."""
+    """A broadcaster that remembers. `unheard` are ends of topics that nobody subscribes to."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.broken: set[str] = set()
+        self.unheard: tuple[str, ...] = ()
+        self.failure: Exception | None = None
 
-    async def publish(self, message: Message) -> None:
+    def has_receivers(self, topic: str) -> bool:
+        return not topic.endswith(self.unheard) if self.unheard else True
+
+    async def publish_all(self, messages: Iterable[Message]) -> None:
+        self.extend(messages)
         await asyncio.sleep(0)
-        if message.topic in self.broken:
-            raise ConnectionError("nobody there")
-        self.append(message)
+        if self.failure is not None:
+            raise self.failure
 
     def of(self, kind: str) -> list[Any]:
         """The documents published on topics which end with `kind`, in order."""

@@ -60,11 +60,24 @@ def test_accepted_echoes_nulls_and_has_no_metadata_for_them() -> None:
     after = updated(SECOND, request.changes, 7)
     assert read(answers.accepted(request, after)) == {
         "state": {"desired": None, "reported": {"ID": None, "on": True, "empty": {}}},
-        "metadata": {"reported": {"on": {"timestamp": 7}}},
+        "metadata": {"reported": {"on": {"timestamp": 7}, "empty": {}}},
         "version": 5,
         "timestamp": 7,
     }
-    assert after.state == {"reported": {"ColorRGB": GREY, "on": True}}
+    assert after.state == {"reported": {"ColorRGB": GREY, "on": True, "empty": {}}}
+
+
+def test_accepted_of_a_state_of_null() -> None:
+    """moto, tests/test_iotdata: test_update_empty_state, which is run against AWS."""
+    request = UpdateRequest({"desired": None, "reported": None}, clears=True)
+    after = updated(SECOND, request.changes, 7)
+    assert read(answers.accepted(request, after)) == {
+        "state": None,
+        "metadata": {"timestamp": 7},
+        "version": 5,
+        "timestamp": 7,
+    }
+    assert (after.state, after.metadata) == ({}, {})
 
 
 def test_delta() -> None:

@@ -1,8 +1,10 @@
+from typing import Any, cast
+
 import msgspec
 import pytest
 
 from fogbank.errors import Conflict, RequestEntityTooLarge, ResourceNotFound, ServiceError, Throttling
-from fogbank.message import Origin
+from fogbank.message import Message, Origin
 from fogbank.settings import Limits
 from fogbank.shadows.document import Shadow, updated
 from fogbank.shadows.limits import ShadowLimits
@@ -26,61 +28,76 @@ def ask(
     return apply(Request(shadow, operation, payload, origin), before, 10, LIMITS)
 
 
-def kinds(outcome: Outcome) -> list[str]:
-    return [message.topic.removeprefix("$aws/things/lamp/shadow/") for message in outcome.messages]
+def told(outcome: Outcome) -> dict[str, Any]:
+    """What there is to tell, by kind."""
+    made = {kind: make() for kind, make in outcome.told}
+    return {kind: msgspec.json.decode(document) for kind, document in made.items() if document is not None}
 
 
 def refusal(outcome: Outcome, before: Shadow | None) -> ServiceError:
     """The error of a request that changed nothing, and was told so once."""
     assert outcome.after is before
     assert isinstance(outcome.answer, ServiceError)
-    [message] = outcome.messages
-    document = msgspec.json.decode(message.payload)
-    assert message.topic.endswith("/rejected")
+    [(kind, document)] = told(outcome).items()
+    assert kind == "rejected"
     assert (document["code"], document["message"]) == (outcome.answer.status, outcome.answer.message)
     return outcome.answer
 
 
 def test_an_update_tells_everyone() -> None:
     outcome = ask(Operation.UPDATE, b'{"state": {"reported": {"on": false}}, "clientToken": "t"}')
-    assert kinds(outcome) == ["update/accepted", "update/delta", "update/documents"]
-    assert outcome.answer == outcome.messages[0].payload
-    assert [msgspec.json.decode(message.payload)["clientToken"] for message in outcome.messages] == ["t"] * 3
+    documents = told(outcome)
+    assert list(documents) == ["accepted", "delta", "documents"]
+    assert documents["accepted"] == msgspec.json.decode(cast(bytes, outcome.answer))
+    assert [document["clientToken"] for document in documents.values()] == ["t"] * 3
     assert outcome.after == Shadow(5, 10, SHADOW.desired, outcome.after.reported if outcome.after else SHADOW.reported)
-    assert all((message.qos, message.retain, message.will) == (1, False, False) for message in outcome.messages)
 
 
 def test_without_a_delta_there_is_no_delta_message() -> None:
-    assert kinds(ask(Operation.UPDATE, b'{"state": {}}')) == ["update/accepted", "update/documents"]
+    assert list(told(ask(Operation.UPDATE, b'{"state": {}}'))) == ["accepted", "documents"]
 
 
 def test_a_delta_is_told_whether_or_not_the_update_touched_it() -> None:
     before = updated(SHADOW, {"reported": None}, 5)
     outcome = ask(Operation.UPDATE, b'{"state": {"reported": {"other": 1}}}', before)
-    assert msgspec.json.decode(outcome.messages[1].payload)["state"] == {"on": True}
+    assert told(outcome)["delta"]["state"] == {"on": True}
 
 
 def test_through_the_api_changes_are_told_and_the_rest_is_not() -> None:
-    assert kinds(ask(Operation.UPDATE, b'{"state": {}}', origin=None)) == ["update/accepted", "update/documents"]
-    assert kinds(ask(Operation.DELETE, origin=None)) == ["delete/accepted"]
-    assert kinds(ask(Operation.GET, origin=None)) == []
+    assert list(told(ask(Operation.UPDATE, b'{"state": {}}', origin=None))) == ["accepted", "documents"]
+    assert list(told(ask(Operation.DELETE, origin=None))) == ["accepted"]
+    assert told(ask(Operation.GET, origin=None)) == {}
     refused = ask(Operation.UPDATE, b"", origin=None)
     assert isinstance(refused.answer, ServiceError)
-    assert refused.messages == ()
+    assert refused.told == ()
 
 
 def test_get() -> None:
     outcome = ask(Operation.GET, b'{"clientToken": "t"}')
-    assert kinds(outcome) == ["get/accepted"]
+    [(kind, document)] = told(outcome).items()
+    assert kind == "accepted"
     assert outcome.after is SHADOW
-    document = msgspec.json.decode(outcome.messages[0].payload)
     assert (document["version"], document["clientToken"], document["timestamp"]) == (4, "t", 10)
 
 
 def test_delete_leaves_a_tombstone() -> None:
-    outcome = ask(Operation.DELETE, b'{"clientToken": "t", "version": 99}')
+    outcome = ask(Operation.DELETE, b'{"clientToken": "t", "version": 4}')
     assert outcome.after == Shadow(4, 10, deleted=True)
-    assert msgspec.json.decode(outcome.messages[0].payload) == {"version": 4, "timestamp": 10, "clientToken": "t"}
+    assert told(outcome) == {"accepted": {"version": 4, "timestamp": 10, "clientToken": "t"}}
+
+
+@pytest.mark.parametrize(
+    "payload", [b"whatever", b'"text"', b'{"version": "3"}', b'{"version": true}', b"\xff", b"[" * 9999]
+)
+def test_a_delete_is_not_refused_for_what_else_is_in_it(payload: bytes) -> None:
+    assert isinstance(ask(Operation.DELETE, payload).answer, bytes)
+
+
+@pytest.mark.parametrize("version", [0, 3, 5])
+def test_a_delete_of_another_version_is_a_conflict(version: int) -> None:
+    outcome = ask(Operation.DELETE, b'{"clientToken": "t", "version": %d}' % version)
+    assert isinstance(refusal(outcome, SHADOW), Conflict)
+    assert told(outcome)["rejected"]["clientToken"] == "t"
 
 
 @pytest.mark.parametrize("operation", [Operation.GET, Operation.DELETE])
@@ -114,7 +131,7 @@ def test_versions(before: Shadow | None, version: int, accepted: bool) -> None:
         assert outcome.after.version == (1 if before is None else before.version + 1)
     else:
         assert isinstance(refusal(outcome, before), Conflict)
-        assert msgspec.json.decode(outcome.messages[0].payload)["clientToken"] == "t"
+        assert told(outcome)["rejected"]["clientToken"] == "t"
 
 
 def test_the_size_is_that_of_the_whole_document_without_metadata() -> None:
@@ -142,6 +159,5 @@ def test_the_version_of_a_deleted_shadow_is_forgotten_after_48_hours() -> None:
 @pytest.mark.parametrize(("origin", "hops"), [(DEVICE, 0), (Origin(hops=3), 3), (None, 0)])
 def test_answers_are_as_many_hops_away_as_their_request(origin: Origin | None, hops: int) -> None:
     """Else a rule on a shadow's answers that writes to the shadow would never be seen to loop."""
-    outcome = ask(Operation.UPDATE, b'{"state": {"desired": {"on": false}}}', origin=origin)
-    assert len(outcome.messages) == 3
-    assert {message.origin for message in outcome.messages} == {Origin(hops=hops)}
+    message = Request(LAMP, Operation.UPDATE, origin=origin).message("delta", b"{}")
+    assert message == Message("$aws/things/lamp/shadow/update/delta", b"{}", qos=1, origin=Origin(hops=hops))

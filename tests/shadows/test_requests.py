@@ -7,9 +7,11 @@ from hypothesis import strategies as st
 
 from fogbank.errors import InvalidRequest, RequestEntityTooLarge
 from fogbank.settings import Limits
+from fogbank.shadows import answers
+from fogbank.shadows.document import Shadow, updated
 from fogbank.shadows.errors import UnsupportedDocumentEncoding
 from fogbank.shadows.limits import ShadowLimits
-from fogbank.shadows.requests import UpdateRequest, client_token, parse_update
+from fogbank.shadows.requests import UpdateRequest, client_token, parse_delete, parse_update
 
 AWS = ShadowLimits.of(Limits.AWS)
 
@@ -31,6 +33,10 @@ def test_what_else_there_is_is_ignored() -> None:
     assert parse_update(payload, AWS) == UpdateRequest({})
 
 
+def test_a_state_of_null_clears_both_sections() -> None:
+    assert parse_update(b'{"state": null}', AWS) == UpdateRequest({"desired": None, "reported": None}, clears=True)
+
+
 def test_null_stands_for_nothing_said() -> None:
     assert parse_update(b'{"state": {}, "version": null, "clientToken": null}', AWS) == UpdateRequest({})
 
@@ -47,7 +53,6 @@ def test_null_stands_for_nothing_said() -> None:
         (b"[]", "Missing required node: state"),
         (b"{}", "Missing required node: state"),
         (b'{"desired": {}}', "Missing required node: state"),
-        (b'{"state": null}', "State node must be an object"),
         (b'{"state": []}', "State node must be an object"),
         (b'{"state": {"desired": 1}}', "Desired node must be an object"),
         (b'{"state": {"desired": []}}', "Desired node must be an object"),
@@ -123,3 +128,48 @@ def test_whatever_comes_is_a_request_or_a_modelled_error(payload: bytes) -> None
 )
 def test_the_token_of_any_payload(payload: bytes, token: str | None) -> None:
     assert client_token(payload) == token
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("1", 1),
+        ("1.0", 1.0),
+        ("true", True),
+        ("123456789012345678901234567890", 123456789012345678901234567890),
+        ("-9223372036854775809", -9223372036854775809),
+        ("1e308", 1e308),
+        ('"\\u00e9\\ud83d\\ude00"', "\u00e9\U0001f600"),
+        ('"\u00e9\U0001f600"', "\u00e9\U0001f600"),
+        ('"\\u0000"', "\0"),
+        ('{"": {"$": []}}', {"": {"$": []}}),
+    ],
+)
+def test_values_stay_what_they_are(text: str, value: object) -> None:
+    """From the request over the stored record to the answer."""
+    update = parse_update(f'{{"state": {{"desired": {{"a": {text}}}}}}}'.encode(), AWS)
+    stored = msgspec.json.decode(msgspec.json.encode(updated(None, update.changes, 1)), type=Shadow)
+    found = msgspec.json.decode(answers.current(stored, 1, None))["state"]["desired"]["a"]
+    assert (found, type(found)) == (value, type(value))
+
+
+def test_of_a_member_that_is_there_twice_the_last_counts() -> None:
+    payload = b'{"state": {"desired": {"a": 1, "a": 2}}, "version": 1, "version": 2}'
+    assert parse_update(payload, AWS) == UpdateRequest({"desired": {"a": 2}}, 2)
+
+
+@pytest.mark.parametrize("token", ["x" * 64, "\u00e9" * 32, ""])
+def test_a_client_token_has_up_to_64_bytes(token: str) -> None:
+    payload = msgspec.json.encode({"state": {}, "clientToken": token})
+    assert parse_update(payload, AWS).client_token == token
+    assert client_token(payload) == token
+    assert parse_delete(payload).client_token == token
+
+
+@pytest.mark.parametrize("token", ["x" * 65, "\u00e9" * 33])
+def test_and_not_more(token: str) -> None:
+    payload = msgspec.json.encode({"state": {}, "clientToken": token})
+    with pytest.raises(InvalidRequest, match="Invalid clientToken"):
+        parse_update(payload, AWS)
+    assert client_token(payload) is None
+    assert parse_delete(payload).client_token is None

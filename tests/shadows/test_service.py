@@ -8,15 +8,39 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.shadows.conftest import Bench
 
-from fogbank.errors import Conflict, InternalFailure, InvalidRequest, ResourceNotFound, ServiceUnavailable
+from fogbank.errors import (
+    Conflict,
+    InternalFailure,
+    InvalidRequest,
+    ResourceNotFound,
+    ServiceError,
+    ServiceUnavailable,
+    Throttling,
+)
 from fogbank.message import Origin
 from fogbank.ports import Put, StorageError
+from fogbank.settings import Limits
 from fogbank.shadows.operations import TOMBSTONE_SECONDS, Outcome, Request, apply
-from fogbank.shadows.service import SWEEP_SECONDS
+from fogbank.shadows.service import SWEEP_SECONDS, ShadowService
 from fogbank.shadows.topics import Operation, ShadowId
+from fogbank.shadows.writer import TURN
 from fogbank.storage.memory import MemoryDocuments
 
 LAMP = ShadowId("lamp")
+
+
+def ask(service: ShadowService, request: Request) -> asyncio.Future[bytes]:
+    """Hand a request over, without waiting for its turn."""
+    answered: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+
+    def done(answer: bytes | ServiceError) -> None:
+        if isinstance(answer, ServiceError):
+            answered.set_exception(answer)
+        else:
+            answered.set_result(answer)
+
+    service.submit(request, done)
+    return answered
 
 
 async def settle() -> None:
@@ -53,7 +77,7 @@ class TestOrder:
         pending = []
         for number in range(1, 10):
             payload = msgspec.json.encode({"state": {"reported": {"last": number}}})
-            pending.append(service.submit(Request(LAMP, Operation.UPDATE, payload)))
+            pending.append(ask(service, Request(LAMP, Operation.UPDATE, payload)))
             await asyncio.sleep(0)
         answers = [msgspec.json.decode(answer) for answer in await asyncio.gather(*pending)]
         assert [answer["state"]["reported"]["last"] for answer in answers] == list(range(1, 10))
@@ -90,7 +114,7 @@ class TestOrder:
                 continue
             number = len(done)
             payload = msgspec.json.encode({"state": {"reported": {f"k{key}": number}}})
-            done.append(bench.service.submit(Request(LAMP, Operation(step), payload)))
+            done.append(ask(bench.service, Request(LAMP, Operation(step), payload)))
             if step == "update":
                 state[f"k{key}"], version, exists = number, version + 1, True
             expected.append((version, dict(state) if step == "get" else None) if exists else None)
@@ -136,14 +160,14 @@ class TestDurability:
         bench.published.clear()
         bench.documents.failure = StorageError("disk full")
         service = bench.service
-        refused = service.submit(Request(LAMP, Operation.UPDATE, b'{"state": {}, "clientToken": "t"}', Origin("c")))
+        refused = ask(service, Request(LAMP, Operation.UPDATE, b'{"state": {}, "clientToken": "t"}', Origin("c")))
         with pytest.raises(InternalFailure, match="Internal service failure"):
             await refused
         assert bench.published.of("rejected") == [
             {"code": 500, "message": "Internal service failure", "timestamp": 1_700_000_000, "clientToken": "t"}
         ]
         assert [(record.levelno, record.getMessage()) for record in caplog.records] == [
-            (logging.ERROR, "shadow lamp: disk full; callers affected: 1")
+            (logging.ERROR, "shadows cannot be written: disk full; callers affected: 1")
         ]
         bench.documents.failure = None
         reads = bench.documents.reads
@@ -199,10 +223,20 @@ class TestDurability:
 
 
 class TestPublishing:
-    async def test_one_topic_in_trouble_does_not_hold_up_the_rest(self, bench: Bench) -> None:
-        bench.published.broken.add("$aws/things/lamp/shadow/update/accepted")
-        await bench.report(on=True)
-        assert bench.published.kinds() == ["update/documents"]
+    async def test_trouble_with_publishing_keeps_nobody_from_the_answer(
+        self, bench: Bench, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        bench.published.failure = StorageError("the journal is full")
+        assert (await bench.report(on=True))["version"] == 1
+        assert "publishing the answers of shadows failed" in caplog.text
+
+    async def test_what_nobody_subscribes_to_is_not_put_together(
+        self, bench: Bench, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("fogbank.shadows.answers.documents", lambda *_: 1 / 0)
+        bench.published.unheard = ("/documents", "/accepted")
+        await bench.update(state={"desired": {"on": True}})
+        assert bench.published.kinds() == ["update/delta"]
 
     async def test_a_cache_too_small_for_anything_changes_nothing(self) -> None:
         bench = Bench(cache_bytes=0)
@@ -308,23 +342,23 @@ class TestLife:
 
     async def test_closing_finishes_what_was_taken(self, bench: Bench) -> None:
         bench.service.start()
-        update = bench.service.submit(Request(LAMP, Operation.UPDATE, b'{"state": {}}'))
+        update = ask(bench.service, Request(LAMP, Operation.UPDATE, b'{"state": {}}'))
         await bench.service.close()
         assert update.done()
         assert bench.published.kinds() == ["update/accepted", "update/documents"]
         with pytest.raises(ServiceUnavailable):
             await bench.get()
 
-    async def test_a_fault_of_ours_leaves_nobody_waiting(self, bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    async def test_a_fault_of_who_looks_on_keeps_nobody_waiting(
+        self, bench: Bench, caplog: pytest.LogCaptureFixture
+    ) -> None:
         def faulty(event: object) -> None:
             raise RuntimeError("a listener that breaks its promise")
 
-        stop = bench.trace.listen(faulty)
-        answers = await asyncio.gather(bench.report(a=1), bench.report(b=1), return_exceptions=True)
-        assert [type(answer) for answer in answers] == [InternalFailure, InternalFailure]
-        assert "background task shadows.lamp failed" in caplog.text
-        stop()
-        assert (await bench.get())["version"] == 2
+        bench.trace.listen(faulty)
+        answers = await asyncio.gather(bench.report(a=1), bench.report(b=1))
+        assert [answer["version"] for answer in answers] == [1, 2]
+        assert "shadow lamp: a listener of the trace failed" in caplog.text
 
     async def test_a_fault_with_one_request_spares_the_others(
         self, bench: Bench, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
@@ -332,7 +366,7 @@ class TestLife:
         def faulty(request: Request, *rest: Any) -> Outcome:
             return apply(request, *rest) if b"bad" not in request.payload else 1 / 0  # type: ignore[return-value]
 
-        monkeypatch.setattr("fogbank.shadows.service.apply", faulty)
+        monkeypatch.setattr("fogbank.shadows.writer.apply", faulty)
         answers = await asyncio.gather(
             bench.report(a=1), bench.report(bad=1), bench.report(b=1), return_exceptions=True
         )
@@ -344,4 +378,164 @@ class TestLife:
         for number in range(100):
             await bench.update(f"t{number}", state={})
         await settle()
-        assert not bench.service._mailboxes
+        assert not bench.service._writer._waiting
+        assert not bench.service._writer._working
+
+
+class TestRates:
+    async def test_the_excess_is_told_by_the_way_it_came(self) -> None:
+        bench = Bench(Limits.STRICT)
+        answers = await asyncio.gather(*(bench.report(n=number) for number in range(21)), return_exceptions=True)
+        assert [type(answer) for answer in answers] == [dict] * 20 + [Throttling]
+        bench.published.clear()
+        with pytest.raises(Throttling, match="Too Many Requests"):
+            await ask(bench.service, Request(LAMP, Operation.GET, b'{"clientToken": "t"}', Origin("c")))
+        [rejected] = bench.published.of("get/rejected")
+        assert (rejected["code"], rejected["message"], rejected["clientToken"]) == (429, "Too Many Requests", "t")
+        await bench.clock.advance(1)
+        assert (await bench.get())["version"] == 20
+
+
+class TestReading:
+    """The port ShadowReader."""
+
+    async def test_of_a_thing_there_is_every_shadow_that_is_not_deleted(self, bench: Bench) -> None:
+        await bench.update(state={"desired": {"on": True}, "reported": {"on": False}})
+        await bench.update(name="$night", state={"reported": {"x": 1}})
+        await bench.update(name="gone", state={})
+        await bench.delete(name="gone")
+        await bench.update("lamp2", state={})
+        found = await bench.service.of_thing("lamp")
+        assert set(found) == {None, "$night"}
+        assert found[None] == {
+            key: value for key, value in (await bench.get()).items() if key in ("state", "metadata", "version")
+        }
+        assert found["$night"]["state"] == {"reported": {"x": 1}}
+        assert await bench.service.of_thing("nobody") == {}
+
+    async def test_watchers_are_told_once_a_commit_of_what_is_written(self, bench: Bench) -> None:
+        told: list[tuple[str, str | None]] = []
+        bench.service.watch(lambda thing, name: told.append((thing, name)))
+        await asyncio.gather(*(bench.report(n=number) for number in range(5)), bench.update("door", "x", state={}))
+        assert told == [("lamp", None), ("door", "x")]
+        await bench.get()
+        with pytest.raises(InvalidRequest):
+            await bench.update(state=1)
+        assert len(told) == 2
+        await bench.delete()
+        assert told[2:] == [("lamp", None)]
+
+    async def test_they_see_what_is_on_disk(self, bench: Bench) -> None:
+        seen: list[object] = []
+
+        def look(thing: str, name: str | None) -> None:
+            record = bench.documents._records["shadow", f"{thing}/{name or ''}"][0]
+            seen.append(msgspec.json.decode(record.body)["version"])
+
+        bench.service.watch(look)
+        await bench.report(a=1)
+        await bench.report(a=2)
+        assert seen == [1, 2]
+
+    async def test_they_are_told_of_a_commit_that_failed_too(self, bench: Bench) -> None:
+        told: list[str] = []
+        bench.service.watch(lambda thing, _: told.append(thing))
+        bench.documents.failure = StorageError("disk full")
+        with pytest.raises(InternalFailure):
+            await bench.report(a=1)
+        assert told == ["lamp"]
+
+    async def test_one_that_fails_disturbs_nobody(self, bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+        told: list[str] = []
+        bench.service.watch(lambda *_: 1 / 0)  # type: ignore[arg-type]
+        bench.service.watch(lambda thing, _: told.append(thing))
+        assert (await bench.report(a=1))["version"] == 1
+        assert told == ["lamp"]
+        assert "shadow lamp: a listener failed" in caplog.text
+
+
+class TestTurns:
+    async def test_shadows_share_a_commit(self, bench: Bench) -> None:
+        await asyncio.gather(*(bench.update(f"t{number}", state={}) for number in range(TURN)))
+        assert len(bench.documents.commits) == 1
+        assert [message.topic.split("/")[2] for message in bench.published][::2] == [f"t{n}" for n in range(TURN)]
+
+    async def test_large_ones_are_spread_over_several(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """So that nobody else on the event loop waits for all of them."""
+        monkeypatch.setattr("fogbank.shadows.writer.TURN_BYTES", 10_000)
+        bench = Bench()
+        answers = await asyncio.gather(*(bench.report(x="x" * 4000, n=number) for number in range(9)))
+        assert [answer["version"] for answer in answers] == list(range(1, 10))
+        assert [answer["state"]["reported"]["n"] for answer in answers] == list(range(9))
+        assert 3 <= len(bench.documents.commits) <= 9
+
+    async def test_one_that_cannot_be_read_spares_the_others(
+        self, bench: Bench, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        await MemoryDocuments.commit(bench.documents, Put("shadow", "torn/", b"{"))
+        answers = await asyncio.gather(
+            bench.update("torn", state={}), bench.update("lamp", state={}), return_exceptions=True
+        )
+        assert [type(answer) for answer in answers] == [InternalFailure, dict]
+        assert "shadow torn cannot be read" in caplog.text
+
+    @settings(max_examples=30, deadline=None)
+    @given(
+        st.lists(
+            st.tuples(
+                st.sampled_from(["mqtt", "http"]),
+                st.sampled_from(["a", "b"]),
+                st.sampled_from(["none", "current", "stale"]),
+                st.integers(0, 3),
+            ),
+            min_size=1,
+            max_size=60,
+        )
+    )
+    async def test_many_writers_lose_no_update_and_versions_have_no_gap(
+        self, steps: list[tuple[str, str, str, int]]
+    ) -> None:
+        """Each step is a writer of its own, with a version or without, that starts after some turns of the loop."""
+        bench = Bench()
+        accepted: dict[str, list[int]] = {"a": [], "b": []}
+
+        async def write(number: int, way: str, thing: str, versioned: str) -> None:
+            update: dict[str, Any] = {
+                "state": {"desired": {"never": 1}, "reported": {f"w{number}": number}},
+                "clientToken": str(number),
+            }
+            if versioned != "none":
+                known = max(accepted[thing], default=0)
+                update["version"] = known if versioned == "current" else known + 1000
+            origin = Origin(f"w{number}") if way == "mqtt" else None
+            request = Request(ShadowId(thing), Operation.UPDATE, msgspec.json.encode(update), origin)
+            try:
+                answer = msgspec.json.decode(await ask(bench.service, request))
+            except Conflict:
+                assert versioned != "none"
+            else:
+                assert versioned != "stale"
+                accepted[thing].append(answer["version"])
+                winners[thing][f"w{number}"] = number
+
+        winners: dict[str, dict[str, int]] = {"a": {}, "b": {}}
+        writers = []
+        for number, (way, thing, versioned, pause) in enumerate(steps):
+            writers.append(asyncio.ensure_future(write(number, way, thing, versioned)))
+            for _ in range(pause):
+                await asyncio.sleep(0)
+        await asyncio.gather(*writers)
+        for thing, versions in accepted.items():
+            expected = list(range(1, len(versions) + 1))
+            assert versions == expected
+            if not versions:
+                continue
+            shadow = await bench.get(thing)
+            assert (shadow["version"], shadow["state"]["reported"]) == (len(versions), winners[thing])
+            for kind in ("update/accepted", "update/delta", "update/documents"):
+                told = [
+                    msgspec.json.decode(message.payload)
+                    for message in bench.published
+                    if message.topic == f"$aws/things/{thing}/shadow/{kind}"
+                ]
+                assert [one.get("version") or one["current"]["version"] for one in told] == expected

@@ -1,3 +1,6 @@
+import contextlib
+import string
+
 import pytest
 
 from fogbank.errors import InvalidRequest
@@ -52,3 +55,19 @@ def test_names(shadow: ShadowId, allowed: bool) -> None:
     else:
         with pytest.raises(InvalidRequest, match=r"Invalid (thing|shadow)Name"):
             shadow.check()
+
+
+def test_every_other_character_is_forbidden() -> None:
+    """API reference, thingName: [a-zA-Z0-9:_-]+, shadowName: [$a-zA-Z0-9:_-]+."""
+    allowed = set(string.ascii_letters + string.digits + ":_-")
+    for character in map(chr, [*range(256), 0x2028, 0xFF21, 0x1F600]):
+        for shadow, more in ((ShadowId(f"a{character}"), set()), (ShadowId("a", f"a{character}"), {"$"})):
+            with contextlib.nullcontext() if character in allowed | more else pytest.raises(InvalidRequest):
+                shadow.check()
+
+
+@pytest.mark.parametrize(
+    "rest", ["", "x", "get/x", "update/accepted", "name", "name/n", "name/n/x", "name/n/get/x", "//"]
+)
+def test_topics_below_the_prefix_that_the_guide_does_not_know_are_ordinary_ones(rest: str) -> None:
+    assert not any(matches(filter_, f"$aws/things/lamp/shadow/{rest}") for filter_ in REQUEST_FILTERS)

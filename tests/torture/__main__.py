@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from tests.torture import shadows as shadow_floods
 from tests.torture.campaign import Campaign, Habits, Tally
 from tests.torture.rule import Rule
 from tests.torture.sink import Sink
@@ -25,8 +26,9 @@ SHOWN = 10
 @click.option("--limits", "all_limits", multiple=True, default=("open", "aws"), show_default=True, help="Repeatable.")
 @click.option("--seed", help="Of all choices; the instants depend on the machine as well.  [default: a new one]")
 @click.option("--rules", is_flag=True, help="With a rule that sends all messages to a queue outside of the broker.")
+@click.option("--shadows", is_flag=True, help="A flood of shadow updates in place of messages.")
 @click.option("--broker", type=click.Choice(["fogbank", "mosquitto"]), default="fogbank", show_default=True)
-def main(kills: int, all_limits: tuple[str, ...], seed: str | None, rules: bool, broker: str) -> None:
+def main(kills: int, all_limits: tuple[str, ...], seed: str | None, rules: bool, shadows: bool, broker: str) -> None:
     """Kill a broker under load, again and again, and count what it has forgotten.
 
     Exit status 0 means that nothing was lost, and nothing else was wrong. What was
@@ -34,6 +36,8 @@ def main(kills: int, all_limits: tuple[str, ...], seed: str | None, rules: bool,
     """
     if rules and broker != "fogbank":
         raise click.UsageError("--rules is for --broker fogbank")
+    if shadows and (rules or broker != "fogbank"):
+        raise click.UsageError("--shadows is for --broker fogbank, and goes without --rules")
     seed = seed or secrets.token_hex(4)
     console = Console(highlight=False)
     console.print(f"seed {seed}", markup=False)
@@ -42,6 +46,9 @@ def main(kills: int, all_limits: tuple[str, ...], seed: str | None, rules: bool,
     for index, limits in enumerate(runs):
         share = kills // len(runs) + (index < kills % len(runs))
         directory = Path(tempfile.mkdtemp(prefix="fogbank-torture-"))
+        if shadows:
+            failed |= _flood(directory, limits, f"{seed}/{limits}", share, console)
+            continue
         with Sink() as sink:
             victim = _broker(broker, directory, limits, sink)
             rule = Rule(victim, sink) if rules and isinstance(victim, Fogbank) else None
@@ -54,6 +61,24 @@ def main(kills: int, all_limits: tuple[str, ...], seed: str | None, rules: bool,
         else:
             shutil.rmtree(directory)
     sys.exit(failed)
+
+
+def _flood(directory: Path, limits: str, seed: str, kills: int, console: Console) -> bool:
+    """Whether something was wrong."""
+
+    def progress(tally: shadow_floods.Tally) -> None:
+        if tally.kills % 10 == 0:
+            console.print(f"{limits}: {tally}", markup=False)
+
+    tally = asyncio.run(shadow_floods.Flood(Fogbank(directory, limits), seed).run(kills, progress))
+    for finding in tally.findings[:SHOWN]:
+        console.print(str(finding), markup=False, soft_wrap=True)
+    console.print(f"--limits {limits}: {tally}", markup=False)
+    if tally.findings:
+        console.print(f"the directory is kept: {directory}", markup=False)
+    else:
+        shutil.rmtree(directory)
+    return bool(tally.findings)
 
 
 def _broker(name: str, directory: Path, limits: str, sink: Sink) -> Broker:

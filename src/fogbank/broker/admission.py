@@ -50,7 +50,7 @@ def _will_problem(will: WillPacket, quotas: Quotas) -> Problem | None:
     if will.qos > quotas.max_qos:
         text = f"the will has quality of service {will.qos}; {quotas.max_qos} is the highest that is served"
         return Problem(ReasonCode.QOS_NOT_SUPPORTED, f"{text} [MQTT-3.2.2-12]")
-    if excess := quotas.topic_problem(will.topic):
+    if excess := quotas.publish_problem(will.topic):
         return Problem(ReasonCode.TOPIC_NAME_INVALID, f"the will: {excess}")
     if will.retain and will.topic.startswith("$") and not quotas.retained_reserved:
         return Problem(ReasonCode.TOPIC_NAME_INVALID, f"the will: no message is retained on {will.topic!r}")

@@ -11,7 +11,7 @@ from fogbank.ports import Grant, Identity
 class Authorizer:
     """Answers for one connection and one grant; a new grant makes a new authorizer."""
 
-    __slots__ = ("_client", "_filter", "_policies", "_topic", "grant")
+    __slots__ = ("_client", "_filter", "_policies", "_topic", "grant", "properties")
 
     def __init__(
         self,
@@ -31,6 +31,8 @@ class Authorizer:
         self._topic = arns.iot("topic", "")
         self._filter = arns.iot("topicfilter", "")
         self.grant = grant
+        self.properties = () if grant.thing is None else grant.thing.properties
+        """User properties that each message from the client bears, by its thing's type."""
 
     def connect(self, *, persistent: bool, will_topic: str | None) -> Decision:
         """`iot:Connect`, with the condition keys iot:ConnectAttributes and iot:LastWillTopic."""

@@ -225,6 +225,7 @@ class Broker:
         self._wills.back(client_id, resumed=present)
         admission.agree(connection, session, connect, self.quotas)
         self._throttle(connection, session)
+        connection.choose_way()
         connection.keep_alive = admission.keep_alive(connect, self.quotas)
         connection.since = self.clock.time()
         connection.will = admission.will(connect, connection.origin, self.quotas)

@@ -133,6 +133,7 @@ class Connection:
         "router",
         "session",
         "since",
+        "singly",
         "state",
         "throttle",
         "trace",
@@ -154,6 +155,9 @@ class Connection:
         self.journal = host.journal
         self.throttle: Throttle | None = None
         """Where rates bind."""
+        self.singly = False
+        """Whether each message from the client is taken by itself, the readable way: since it is counted by `throttle`,
+        or bears properties of the client's thing."""
         rates = host.rates
         if rates is not None and rates.rates.enforced:
             self.line: Line = ThrottledLine(link, host.flow, rates.rates.connection_bytes, host.clock)
@@ -316,7 +320,7 @@ class Connection:
             check_topic(name)
         except InvalidTopic as error:
             raise MalformedPacket(str(error), code=ReasonCode.TOPIC_NAME_INVALID) from None
-        if problem := self.quotas.topic_problem(name):
+        if problem := self.quotas.publish_problem(name):
             raise Refused(DisconnectReason.CLIENT_ERROR, problem, ReasonCode.TOPIC_NAME_INVALID)
         self.allow(self.authorizer.publish(name), "publish", name)
         return self._remember(topic, name)
@@ -340,9 +344,14 @@ class Connection:
             self.tell("receive", "denied", topic, decision.reason)
         return decision.allowed
 
+    def choose_way(self) -> None:
+        """Settle how messages from the client are taken, now that its rights and rates are known."""
+        self.singly = self.throttle is not None or bool(self.authorizer.properties)
+
     def regrant(self, authorizer: Authorizer) -> None:
         """The client's rights have changed: forget what was decided."""
         self.authorizer = authorizer
+        self.choose_way()
         self._routes.clear()
         self.router.touch_all()
 

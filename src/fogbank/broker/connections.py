@@ -104,6 +104,11 @@ class Connections:
             reason=UNKNOWN if is_recent else None,
         )
 
+    def since(self, client_id: str) -> float | None:
+        """When the client's connection was made, in seconds since the epoch; None where there is none."""
+        connection = self._live.get(client_id)
+        return None if connection is None else connection.since
+
     async def end(self, client_id: str, *, clean: bool = False, without_will: bool = False) -> None:
         """Disconnect a client, with `clean` end its session as well, connected or not; durable on return.
 

@@ -3,6 +3,8 @@
 AWS IoT API reference, SendDirectMessage: rules do not see them, they are not retained, and they wait for nobody. What
 the client cannot take at once is refused, and the sender knows. One that was sent at QoS 1 and not acknowledged is sent
 again where the client resumes its session [MQTT-4.4.0-1]; it is in memory alone, and gone after a restart.
+
+Services answer in this way, too, where nobody but the client that asked may see the answer (`ports.Answers`).
 """
 
 import asyncio
@@ -14,8 +16,9 @@ from fogbank.broker.runs import Run
 from fogbank.broker.session import MOST_ADDED, Session
 from fogbank.clock import Clock
 from fogbank.errors import Forbidden, GatewayTimeout, RequestEntityTooLarge, ResourceNotFound, Throttling
-from fogbank.message import Message
+from fogbank.message import Message, Origin
 from fogbank.tasks import Tasks
+from fogbank.topics import matches
 
 
 class DirectMessages:
@@ -49,6 +52,31 @@ class DirectMessages:
             raise Throttling(f"'{client_id}' does not keep up with what it is sent; try again later")
         if within is not None:
             await self._arrival(session, packet_id, within)
+
+    def obstacle(self, asker: Origin, topic: str, *, unasked: bool = False) -> str | None:
+        """Port Answers. Policies decide here as they do for any message (`iot:Receive`)."""
+        found = self._asking(asker)
+        if found is None:
+            return "the connection that asked is gone, or there was none"
+        if not unasked and not any(matches(filter_, topic) for filter_ in found.session.subscriptions):
+            return f"the client does not subscribe to {topic}"
+        if not found.may_receive(topic):
+            return f"the policies of the client do not allow iot:Receive on {topic}"
+        return None
+
+    def answer(self, asker: Origin, topic: str, payload: bytes, *, unasked: bool = False) -> str | None:
+        """Port Answers. At QoS 0, so that a private key waits in no session for whoever may resume that."""
+        problem = self.obstacle(asker, topic, unasked=unasked)
+        if problem is not None:
+            return problem
+        session = self._live[asker.client_id or ""].session
+        sent = session.send_at_once(Run.of(Message(topic, payload), qos=0))
+        return "the client does not keep up, or takes no packets of this size" if sent is None else None
+
+    def _asking(self, asker: Origin) -> Connection | None:
+        """The connection with this very origin: another client of the same ID is not the one that asked."""
+        connection = None if asker.client_id is None else self._live.get(asker.client_id)
+        return connection if connection is not None and connection.origin is asker else None
 
     def lost(self, session: Session) -> None:
         """The connection of a session has ended: what was not confirmed by then is not going to be."""

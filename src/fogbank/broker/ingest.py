@@ -120,7 +120,7 @@ def _run_end(data: bytes, position: int, topic_end: int, stop: int) -> int:
 
 
 def _publish_at_most_once(connection: "Connection", data: bytes, position: int, body: int, stop: int) -> int:
-    if connection.throttle is not None:
+    if connection.singly:
         return _other(connection, data, PUBLISH_QOS_0, body, stop)
     topic_end = _topic_end(data, body, stop)
     start = topic_end
@@ -147,7 +147,7 @@ def _publish_at_most_once(connection: "Connection", data: bytes, position: int, 
 
 
 def _publish_at_least_once(connection: "Connection", data: bytes, position: int, body: int, stop: int) -> int:
-    if connection.throttle is not None:
+    if connection.singly:
         return _other(connection, data, PUBLISH_QOS_1, body, stop)
     topic_end = _topic_end(data, body, stop)
     start = topic_end + 2

@@ -83,7 +83,7 @@ def _deliver(connection: "Connection", packet: Publish, topic: str) -> None:
         packet.qos,
         packet.retain,
         connection.origin,
-        properties=message_properties(packet.properties),
+        properties=message_properties(packet.properties, connection.authorizer.properties),
         expires_at=expiry(connection.host.clock.time(), packet.properties, quotas),
     )
     try:
@@ -165,14 +165,15 @@ def user_properties_problem(properties: Properties, quotas: "Quotas") -> str | N
     return None
 
 
-def message_properties(properties: Properties) -> MessageProperties:
-    """What receivers are passed on. [MQTT-3.3.2-4] [MQTT-3.3.2-15] [MQTT-3.3.2-16] [MQTT-3.3.2-17] [MQTT-3.3.2-20]"""
+def message_properties(properties: Properties, added: tuple[tuple[str, str], ...] = ()) -> MessageProperties:
+    """What receivers are passed on, those user properties last that are `added`. [MQTT-3.3.2-4] [MQTT-3.3.2-15]
+    [MQTT-3.3.2-16] [MQTT-3.3.2-17] [MQTT-3.3.2-20]"""
     passed = MessageProperties(
         payload_format=properties.payload_format,
         content_type=properties.content_type,
         response_topic=properties.response_topic,
         correlation_data=properties.correlation_data,
-        user_properties=properties.user_properties,
+        user_properties=properties.user_properties + added,
     )
     return NO_PROPERTIES if passed == NO_PROPERTIES else passed
 

@@ -5,6 +5,9 @@ are computed once and kept; a change of a subscription makes just the routes it 
 so that connections may hold on to routes and need one comparison to know that they still hold.
 """
 
+import logging
+from collections.abc import Iterable
+
 import msgspec
 
 from fogbank.broker.journal import Journal
@@ -16,6 +19,8 @@ from fogbank.broker.subscriptions import Options, SubscriptionTree, has_wildcard
 from fogbank.clock import Clock
 from fogbank.message import Message
 from fogbank.ports import Subscriber
+
+log = logging.getLogger(__name__)
 
 MAX_ROUTES = 65_536
 """Cached routes; one more and the cache starts anew, so that a client inventing topics cannot grow it without end."""
@@ -70,7 +75,7 @@ class Route:
 
 
 class Router:
-    """Implements the ports Subscriptions and Publisher."""
+    """Implements the ports Subscriptions, Publisher and Broadcaster."""
 
     def __init__(
         self,
@@ -85,6 +90,8 @@ class Router:
         self._handlers: SubscriptionTree[Subscriber] = SubscriptionTree()
         self._reserved: dict[str, Subscriber] = {}
         """By prefix, whoever alone gets the messages on topics that begin with it."""
+        self._answering: set[str] = set()
+        """Those prefixes below which clients are answered directly, and so may subscribe."""
         self._routes: dict[str, Route] = {}
         self.tally: dict[Route, int] | None = None
         """Messages by route, where somebody adds up what is sent."""
@@ -103,14 +110,24 @@ class Router:
         self._handlers.remove(filter_, subscriber)
         self.touch(filter_)
 
-    def reserve(self, prefix: str, subscriber: Subscriber) -> None:
-        """Give all messages on topics that begin with `prefix` to this subscriber and nobody else; none is retained."""
+    def reserve(self, prefix: str, subscriber: Subscriber, *, answers: bool = False) -> None:
+        """Give all messages on topics that begin with `prefix` to this subscriber and nobody else; none is retained.
+
+        With `answers` clients may subscribe to topics there: they get what is sent to them alone (`DirectMessages`).
+        """
         self._reserved[prefix] = subscriber
+        if answers:
+            self._answering.add(prefix)
         self.touch_all()
 
     def is_reserved(self, topic: str) -> bool:
         """Whether a topic, or all that a filter can match, is reserved for a subscriber."""
         return self._owner(topic) is not None
+
+    def may_subscribe(self, filter_: str) -> bool:
+        """Whether there can ever be something for a subscriber: not where all that a filter can match is reserved for
+        somebody who answers nobody."""
+        return not self.is_reserved(filter_) or any(filter_.startswith(prefix) for prefix in self._answering)
 
     def _owner(self, topic: str) -> Subscriber | None:
         """Whoever a topic is reserved for."""
@@ -198,6 +215,22 @@ class Router:
         self.deliver(message)
         if (message.qos or message.retain) and self._journal.entries != entries:
             await self._journal.durable()
+
+    async def publish_all(self, messages: Iterable[Message]) -> None:
+        """Port Broadcaster. Raises StorageError."""
+        entries = self._journal.entries
+        for message in messages:
+            try:
+                self.deliver(message)
+            except Exception:
+                log.exception("publishing to %s failed", message.topic)
+        if self._journal.entries != entries:
+            await self._journal.durable()
+
+    def has_receivers(self, topic: str) -> bool:
+        """Port Broadcaster."""
+        route = self.route(topic)
+        return bool(route.sessions or route.handlers or route.receivers or route.shares)
 
     def deliver(self, message: Message) -> bool:
         """Route a message that is already an object: the readable way, for the platform's own and for rare flags.

@@ -112,7 +112,7 @@ def _problem(connection: "Connection", asked: Subscription) -> Problem | None:
             plain = check_filter(filter_)
     except InvalidTopic as error:
         return Problem(ReasonCode.TOPIC_FILTER_INVALID, str(error))
-    if connection.router.is_reserved(plain):  # which code AWS answers is UNVERIFIED
+    if not connection.router.may_subscribe(plain):  # which code AWS answers is UNVERIFIED
         return Problem(ReasonCode.TOPIC_FILTER_INVALID, f"nobody can subscribe to {filter_!r}, only publish")
     if excess := quotas.topic_problem(filter_):
         return Problem(ReasonCode.TOPIC_FILTER_INVALID, excess)

@@ -27,6 +27,7 @@ KINDS = (
     "function",
     "provisioning",
     "credentials",
+    "job",
 )
 STATUSES = ("success", "denied", "skipped", "failure")
 MARKS = {"success": ("✓", "+", "green"), "skipped": ("-", "-", "yellow"), "": ("✗", "!", "red")}

@@ -15,7 +15,7 @@ import msgspec
 
 from fogbank.cli.data_dir import READY_FILE, default_data_dir
 from fogbank.errors import FogbankError
-from fogbank.settings import AccessKey, Endpoints, Limits, Settings
+from fogbank.settings import AccessKey, Endpoints, Limits, Secret, Settings
 
 
 class AccessKeyPair(click.ParamType[AccessKey]):
@@ -33,6 +33,7 @@ class AccessKeyPair(click.ParamType[AccessKey]):
 
 
 PORT = click.IntRange(0, 65535)
+PASSPHRASE = "FOGBANK_CA_PASSPHRASE"  # noqa: S105
 
 
 @click.command()
@@ -105,6 +106,13 @@ PORT = click.IntRange(0, 65535)
     help="Check the roles of rules even while the account has neither a role nor a user, when all are taken for good.",
 )
 @click.option(
+    "--ca-passphrase-file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="What encrypts the keys of the instance's CA: the text in a file that only you can read, or that of "
+    "FOGBANK_CA_PASSPHRASE.  [default: made on first start, in ca-passphrase in the data directory: move it to where "
+    "backups of the data do not reach, and name it here]",
+)
+@click.option(
     "--ready-file",
     type=click.Path(dir_okay=False, path_type=Path),
     help="Write addresses and keys here, as JSON, once every listener accepts.",
@@ -125,12 +133,16 @@ def up(data: Path | None, limits: str, verbose: bool, **options: Any) -> None:
     """
     _check(options)
     data_dir = (data or default_data_dir()).absolute()
+    passphrase_file = options.pop("ca_passphrase_file")
     from fogbank.cli.logs import set_up_logging  # after the options are known to be good
     from fogbank.outbound import read_endpoints
 
     try:
         endpoints = _others(read_endpoints(os.environ), options["host"], options["api_port"])
-        settings = Settings(data_dir=data_dir, limits=Limits(limits), endpoints=endpoints, **options)
+        passphrase = _passphrase(passphrase_file)
+        settings = Settings(
+            data_dir=data_dir, limits=Limits(limits), endpoints=endpoints, ca_passphrase=passphrase, **options
+        )
         data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         set_up_logging(data_dir, verbose=verbose)
         _run(settings)
@@ -146,6 +158,21 @@ def _check(options: dict[str, Any]) -> None:
         raise click.BadParameter(f"{account!r} is not twelve digits", param_hint="--account-id")
     if options["plain_policy"] is not None and options["plain_mqtt_port"] is None:
         raise click.BadParameter("needs --plain-mqtt-port", param_hint="--plain-policy")
+
+
+def _passphrase(file: Path | None) -> Secret | None:
+    """What the operator gives. It is taken out of the environment, where processes that we start would find it.
+
+    Raises FogbankError.
+    """
+    given = os.environ.pop(PASSPHRASE, None)
+    if file is None:
+        return None if given is None else Secret(given)
+    if given is not None:
+        raise click.BadParameter(f"{PASSPHRASE} is set as well; give one of them", param_hint="--ca-passphrase-file")
+    from fogbank.registry.passphrase import read_passphrase
+
+    return Secret(read_passphrase(file))
 
 
 def _others(endpoints: Endpoints, host: str, port: int) -> Endpoints:

@@ -5,14 +5,14 @@ hold their calls against policies by themselves (`device_rights`), IAM's of user
 what they need is known only there (whether a message is retained, for one).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 from fogbank.arns import Arns
 from fogbank.awswire.routes import DEVICE_SERVICES
 from fogbank.gateway.authentication import ARRIVAL
 from fogbank.gateway.call import Caller
 from fogbank.gateway.exchange import Exchange
-from fogbank.gateway.resources import EVERYTHING, Resources, roles_in
+from fogbank.gateway.resources import EVERYTHING, RESOURCE_TAG, Resources, roles_in
 from fogbank.identity.iam.iam import Iam
 from fogbank.identity.iam.rights import Rights
 from fogbank.policy.variables import Values
@@ -29,12 +29,21 @@ _PASSED_BY_OPERATION: Mapping[str, str] = {
 }
 PASS_ROLE = "iam:PassRole"  # noqa: S105
 
+TagsOf = Callable[[str], Awaitable[Mapping[str, str]]]
+
+
+async def _untagged(arn: str) -> Mapping[str, str]:
+    """Where nothing has tags."""
+    return {}
+
 
 class AccessControl:
     """Holds calls of the control plane against the policies of those who make them."""
 
-    def __init__(self, iam: Iam, arns: Arns) -> None:
+    def __init__(self, iam: Iam, arns: Arns, tags: TagsOf = _untagged) -> None:
+        """`tags` tells those of IoT's resources, for the condition keys `aws:ResourceTag/...`."""
         self._region = arns.region
+        self._tags = tags
         self._resources = Resources(arns, iam)
 
     async def authorise(self, exchange: Exchange) -> None:
@@ -46,10 +55,14 @@ class AccessControl:
             return
         rights = await _rights(caller)
         asked = await self._resources.asked(name, operation, exchange.params, caller.arn)
-        rights.check(asked.action, asked.resources, {**self._circumstances(exchange), **asked.context})
+        context = {**self._circumstances(exchange), **asked.context}
+        for resource in asked.resources:
+            tags = {f"{RESOURCE_TAG}{key}": value for key, value in (await self._tags(resource)).items()}
+            rights.check(asked.action, (resource,), {**context, **tags})
         to = _PASSED_BY_OPERATION.get(operation) or _PASSED_TO.get(name)
         if to is not None:
-            rights.check(PASS_ROLE, dict.fromkeys(roles_in(exchange.params)), {"iam:PassedToService": to})
+            passing = {**self._circumstances(exchange), "iam:PassedToService": to}
+            rights.check(PASS_ROLE, dict.fromkeys(roles_in(exchange.params)), passing)
 
     async def allow(self, exchange: Exchange, action: str) -> None:
         """Raise AccessDenied where the user or session may not do `action` on anything: a page of our own."""
@@ -62,6 +75,11 @@ class AccessControl:
         """
         if caller.device is not None:
             (await _rights(caller)).check(PASS_ROLE, dict.fromkeys(roles), {"iam:PassedToService": service})
+
+    async def allow_to(self, caller: Caller, action: str, *resources: str) -> None:
+        """Raise AccessDenied where the caller may not do `action`, which an operation does in the caller's name."""
+        if caller.device is not None:
+            (await _rights(caller)).check(action, resources)
 
     def _circumstances(self, exchange: Exchange) -> Values:
         """Condition keys of how a request has come."""

@@ -1,17 +1,19 @@
 """The audit log: who did what, when and from where, a JSON line for each, in the words of AWS CloudTrail's records.
 
 Written are the calls that change something, and those that were refused for want of a right; not what only reads, and
-not the data plane, as CloudTrail's management events. A line is on disk before the call is answered. What the models
-call sensitive does not get in, bytes do not either, and long texts are cut.
+not the data plane, as CloudTrail's management events; and what devices bring about by themselves, when they are
+registered or provisioned. A line is on disk before the call is answered. What the models call sensitive does not get
+in, nor what we know to be, bytes do not either, and long texts are cut.
 """
 
 import logging
+import re
 from typing import Any
 
 import msgspec
 
 from fogbank.arns import Arns
-from fogbank.awswire.model import ServiceModel, Shape
+from fogbank.awswire.model import ServiceModel
 from fogbank.awswire.routes import DEVICE_SERVICES
 from fogbank.awswire.timestamps import to_second
 from fogbank.clock import Clock
@@ -19,18 +21,26 @@ from fogbank.errors import ServiceError
 from fogbank.gateway.call import Caller
 from fogbank.gateway.exchange import Exchange
 from fogbank.gateway.pages import Visit
-from fogbank.ports import LineLog, StorageError
+from fogbank.ports import Deed, LineLog, StorageError
 
 log = logging.getLogger(__name__)
 
 READING = ("Get", "List", "Describe", "Search", "Test", "Simulate", "Validate")
 """How operations that change nothing begin."""
+GIVING = frozenset({("sts", "GetSessionToken")})
+"""Those that begin so, and hand out keys."""
 DATA_EVENTS = frozenset({("lambda", "Invoke"), ("lambda", "InvokeAsync"), ("lambda", "InvokeWithResponseStream")})
 REFUSALS = (401, 403)
 LONGEST_TEXT = 1024
 MOST_ITEMS = 64
 HIDDEN = "HIDDEN_DUE_TO_SECURITY_REASONS"
 """CloudTrail's words."""
+
+_SECRET_SHAPES = frozenset({"HeaderValue", "HttpHeaderValue", "HttpQueryString", "MqttUsername", "TokenSignature"})
+"""Of HTTP headers that rules send, and of what TestInvokeAuthorizer is given: the models do not call them sensitive."""
+_SECRET_NAMES = re.compile(r"^(?!next)\w*token(code)?$|passw|passphrase|secretkey|jaas|private.?key", re.IGNORECASE)
+"""Of members, and of the properties that rules give to Kafka's client."""
+_CERTIFICATE_ID = re.compile(r"[0-9a-f]{64}")
 
 
 class Audit:
@@ -48,11 +58,11 @@ class Audit:
             return
         operation = exchange.route.operation
         refused = isinstance(error, ServiceError) and error.status in REFUSALS
-        if (service.name, operation.name) in DATA_EVENTS or (operation.name.startswith(READING) and not refused):
+        if (service.name, operation.name) in DATA_EVENTS or (is_reading(service.name, operation.name) and not refused):
             return
         shown: Any = None
         if operation.input is not None:
-            shown = _shown(exchange.params, service.model.shapes[operation.input.shape], service.model)
+            shown = _shown(exchange.params, operation.input.shape, service.model)
         key = None if exchange.claim is None else exchange.claim.key_id
         agent = exchange.request.headers.get("user-agent", "")
         await self._write(service.name, operation.name, exchange.caller, key, agent, shown, exchange.request_id, error)
@@ -62,6 +72,26 @@ class Audit:
         assert visit.caller is not None, "what anyone may do is nobody's doing"
         agent = visit.request.headers.get("user-agent", "")
         await self._write("fogbank", event, visit.caller, None, agent, dict(visit.names), visit.request_id, error)
+
+    async def of_device(self, deed: Deed) -> None:
+        """Write down what a device has brought about by itself. Port Witness."""
+        certificate = _CERTIFICATE_ID.fullmatch(deed.principal) is not None
+        event = {
+            "eventTime": to_second(self._clock.time()),
+            "eventType": "AwsServiceEvent",
+            "eventSource": "iot.amazonaws.com",
+            "eventName": deed.name,
+            "awsRegion": self._arns.region,
+            "sourceIPAddress": deed.source_ip,
+            "userIdentity": {
+                "type": "Certificate" if certificate else "Unknown",
+                "principalId": _cut(deed.principal),
+                "arn": self._arns.iot("cert", deed.principal) if certificate else None,
+                "accountId": self._arns.account,
+            },
+            "serviceEventDetails": {name: _cut(value) for name, value in deed.details.items()},
+        }
+        await self._append(event, deed.name, deed.principal)
 
     async def _write(
         self,
@@ -95,10 +125,18 @@ class Audit:
             modelled = isinstance(error, ServiceError)
             event["errorCode"] = error.code if isinstance(error, ServiceError) else "InternalFailure"
             event["errorMessage"] = str(error)[:LONGEST_TEXT] if modelled else ""
+        await self._append(event, name, caller.arn)
+
+    async def _append(self, event: dict[str, Any], name: str, whose: str) -> None:
         try:
             await self._lines.append(msgspec.json.encode(event))
         except StorageError as trouble:  # what was done is done, and its caller is to know that
-            log.error("the audit log lacks %s of %s: %s", name, caller.arn, trouble)
+            log.error("the audit log lacks %s of %s: %s", name, whose, trouble)
+
+
+def is_reading(service: str, operation: str) -> bool:
+    """Whether an operation changes nothing, and gives nobody anything to keep."""
+    return operation.startswith(READING) and (service, operation) not in GIVING
 
 
 def _type_of(caller: Caller) -> str:
@@ -108,22 +146,25 @@ def _type_of(caller: Caller) -> str:
     return next((type_ for part, type_ in kinds.items() if part in caller.arn), "Certificate")
 
 
-def _shown(value: Any, shape: Shape, model: ServiceModel) -> Any:
-    """A parameter as the log has it."""
+def _shown(value: Any, shape: str, model: ServiceModel, name: str = "") -> Any:
+    """A parameter as the log has it; `name` is its member's, or its key's in a map."""
     if value is None:
         return None
-    if shape.sensitive:
+    of = model.shapes[shape]
+    if of.sensitive or shape in _SECRET_SHAPES or (isinstance(value, str) and _SECRET_NAMES.search(name)):
         return HIDDEN
     if isinstance(value, dict):
-        shapes = {} if shape.type == "map" else {name: ref.shape for name, ref in shape.members.items()}
-        of_all = shape.value.shape if shape.value is not None else None
+        shapes = {} if of.type == "map" else {member: ref.shape for member, ref in of.members.items()}
+        of_all = of.value.shape if of.value is not None else None
         return {
-            _cut(str(name)): _shown(one, model.shapes[known], model) if (known := shapes.get(name, of_all)) else "..."
-            for name, one in list(value.items())[:MOST_ITEMS]
+            _cut(str(member)): _shown(one, known, model, str(member))
+            if (known := shapes.get(member, of_all))
+            else "..."
+            for member, one in list(value.items())[:MOST_ITEMS]
         }
     if isinstance(value, list):
-        assert shape.member is not None, "a list has items"
-        return [_shown(one, model.shapes[shape.member.shape], model) for one in value[:MOST_ITEMS]]
+        assert of.member is not None, "a list has items"
+        return [_shown(one, of.member.shape, model, name) for one in value[:MOST_ITEMS]]
     if isinstance(value, bytes | bytearray):
         return f"({len(value)} bytes)"
     return _cut(value) if isinstance(value, str) else value

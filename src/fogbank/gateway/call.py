@@ -13,7 +13,7 @@ seconds since the epoch (float). Results go the same way; members that are None 
 """
 
 from collections.abc import Awaitable, Callable, Iterator
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 
@@ -47,6 +47,16 @@ class Call(msgspec.Struct, frozen=True):
     params: Members
     caller: Caller
     request_id: str
+
+
+class AllowTo(Protocol):
+    """Raises AccessDenied where a caller may not do what an operation does in its name."""
+
+    async def __call__(self, caller: Caller, action: str, *resources: str) -> None: ...
+
+
+async def anything(caller: Caller, action: str, *resources: str) -> None:
+    """An AllowTo where there is nobody but the root."""
 
 
 Handler = Callable[[Call], Awaitable[Members]]

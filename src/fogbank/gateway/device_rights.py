@@ -37,19 +37,22 @@ class DeviceRights:
         name: str = "",
         *,
         action: str | None = None,
+        also: str | None = None,
         context: Values | None = None,
         kind: str,
     ) -> None:
         """Raise Forbidden where the caller is a device that may not do this to `resource` named `name`.
 
         The resource is the kind in its ARN (`topic`, `client`, ...), or `*`. The action is that of the operation
-        unless another is given; `context` has the condition keys of this request; `kind` is the trace event's.
+        unless another is given; `also` is how others call it, with its service, which will do as well. `context` has
+        the condition keys of this request; `kind` is the trace event's.
         """
         caller = call.caller
         if caller.device is None:
             return
         arn = resource if resource == "*" else self._arns.iot(resource, name)
-        decision = await self._decide(caller, f"iot:{action or call.operation}", arn, context)
+        actions = (f"iot:{action or call.operation}", *(() if also is None else (also,)))
+        decision = await self._decide(caller, actions, arn, context)
         if decision.allowed:
             return
         request, reason = call.request_id, decision.reason
@@ -60,9 +63,13 @@ class DeviceRights:
             self._trace.emit(kind, "denied", reason=reason, principal=caller.principal, detail=detail, **about)
         raise Forbidden("Forbidden")
 
-    async def _decide(self, caller: Caller, action: str, arn: str, context: Values | None) -> Decision:
-        """Over HTTP a device stands for no thing (developer guide, thing-policy-variables)."""
+    async def _decide(self, caller: Caller, actions: tuple[str, ...], arn: str, context: Values | None) -> Decision:
+        """One of the actions must be allowed, and none denied. Over HTTP a device stands for no thing (developer guide,
+        thing-policy-variables)."""
         assert caller.device is not None
         grant = await (caller.principals or self._principals).grant(caller.device, None)
         variables = connection_variables(caller.device, source_ip=caller.source_ip, domain_name=caller.server_name)
-        return PolicySet.compile(grant.policies).bind(variables).decide(action, arn, context)
+        policies = PolicySet.compile(grant.policies).bind(variables)
+        decisions = [policies.decide(action, arn, context) for action in actions]
+        denials = [one for one in decisions if not one.allowed and one.statement is not None]
+        return next(iter(denials or [one for one in decisions if one.allowed] or decisions))

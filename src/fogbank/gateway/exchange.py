@@ -1,8 +1,8 @@
 """One request on its way through the pipeline, and what the handlers have found out about it so far."""
 
+import os
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
-from uuid import uuid4
 
 from fogbank.awswire.http import Request, Response
 from fogbank.awswire.routes import Route
@@ -41,7 +41,7 @@ class Exchange:
     def __init__(self, scope: AsgiMessage, receive: Receive) -> None:
         self.scope = scope
         self.receive = receive
-        self.request_id = str(uuid4())
+        self.request_id = _new_id()
         self.request = read_head(scope)
         """Without its body until `Bodies.read`."""
         self.claim: Claim | None = None
@@ -55,6 +55,12 @@ class Exchange:
         self.params: Members
         self.result: Members
         self.response: Response
+
+
+def _new_id() -> str:
+    """A random UUID as text (RFC 9562, version 4), at a third of the cost of making a UUID first."""
+    digits = os.urandom(16).hex()
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"
 
 
 def read_head(scope: AsgiMessage) -> Request:

@@ -1,8 +1,8 @@
-"""The IoT API of custom authorizers. Tags are kept with an authorizer; ListTagsForResource is not there yet."""
+"""The IoT API of custom authorizers."""
 
 import base64
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from fogbank.errors import ResourceNotFound
@@ -14,6 +14,7 @@ from fogbank.identity.judge import Judge
 from fogbank.identity.paging import cut
 from fogbank.identity.records import Authorizer, AuthorizerStatus
 from fogbank.ports import HttpHead
+from fogbank.registry.tags import checked_tags
 
 
 class IotAuthorizersApi:
@@ -34,7 +35,7 @@ class IotAuthorizersApi:
             status=_status(params.get("status")) or AuthorizerStatus.ACTIVE,
             signing_disabled=bool(params.get("signingDisabled")),
             caching_for_http=bool(params.get("enableCachingForHttp")),
-            tags=tags(params.get("tags")),
+            tags=checked_tags(params.get("tags")),
         )
         return self._reference(made.name)
 
@@ -119,11 +120,6 @@ class IotAuthorizersApi:
                 "enableCachingForHttp": one.caching_for_http,
             }
         }
-
-
-def tags(given: Sequence[Mapping[str, str]] | None) -> dict[str, str]:
-    """Tags as a mapping, from the list of the API."""
-    return {tag["Key"]: tag.get("Value", "") for tag in given or ()}
 
 
 def _status(given: str | None) -> AuthorizerStatus | None:

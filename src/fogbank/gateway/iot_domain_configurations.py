@@ -10,7 +10,6 @@ from typing import Any
 
 from fogbank.errors import InvalidRequest, NotImplementedByFogbank
 from fogbank.gateway.call import Call, Members, operation
-from fogbank.gateway.iot_authorizers import tags
 from fogbank.identity.domain_configurations import DomainChange, DomainConfigurations
 from fogbank.identity.paging import cut
 from fogbank.identity.records import (
@@ -20,6 +19,7 @@ from fogbank.identity.records import (
     DomainConfiguration,
     DomainStatus,
 )
+from fogbank.registry.tags import checked_tags
 
 SERVICE_TYPE = "DATA"
 SECURITY_POLICY = "IoTSecurityPolicy_TLS13_1_2_2022_10"
@@ -47,7 +47,7 @@ class IotDomainConfigurationsApi:
             certificate_arns=tuple(params.get("serverCertificateArns") or ()),
             validation_certificate_arn=params.get("validationCertificateArn"),
             security_policy=_security_policy(call),
-            tags=tags(params.get("tags")),
+            tags=checked_tags(params.get("tags")),
         )
         return self._reference(made)
 

@@ -7,6 +7,7 @@ from fogbank.gateway.call import Call, Members, operation
 from fogbank.registry.constraints import refuse_unsupported
 from fogbank.registry.paging import Paging
 from fogbank.registry.registry import Registry
+from fogbank.registry.tags import checked_tags
 
 
 class IotPoliciesApi:
@@ -18,8 +19,9 @@ class IotPoliciesApi:
 
     @operation("iot", "CreatePolicy")
     async def create_policy(self, call: Call) -> Members:
-        refuse_unsupported("CreatePolicy", tags=call.params.get("tags"))
-        policy = await self._policies.create(call.params["policyName"], call.params["policyDocument"])
+        policy = await self._policies.create(
+            call.params["policyName"], call.params["policyDocument"], tags=checked_tags(call.params.get("tags"))
+        )
         return {
             "policyName": policy.name,
             "policyArn": self._policies.arn(policy.name),

@@ -8,6 +8,7 @@ from fogbank.identity.credential_provider import CredentialProvider
 from fogbank.identity.paging import cut
 from fogbank.identity.records import RoleAlias
 from fogbank.identity.role_aliases import DURATION, RoleAliases
+from fogbank.registry.tags import checked_tags
 
 THING_HEADER = "x-amzn-iot-thingname"
 
@@ -24,7 +25,9 @@ class IotRoleAliasesApi:
     async def create_role_alias(self, call: Call) -> Members:
         params = call.params
         duration = params.get("credentialDurationSeconds") or DURATION
-        return self._reference(await self._aliases.create(params["roleAlias"], params["roleArn"], duration=duration))
+        tags = checked_tags(params.get("tags"))
+        made = await self._aliases.create(params["roleAlias"], params["roleArn"], duration=duration, tags=tags)
+        return self._reference(made)
 
     @operation("iot", "DescribeRoleAlias")
     async def describe_role_alias(self, call: Call) -> Members:

@@ -2,8 +2,8 @@
 
 from collections.abc import Awaitable, Callable, Iterable
 
-from fogbank.errors import InvalidRequest
 from fogbank.gateway.call import Call, Caller, Members, operation
+from fogbank.registry.tags import checked_tags, header_tags
 from fogbank.rules.definition import Rule
 from fogbank.rules.service import MAX_RESULTS, TopicRules
 
@@ -25,9 +25,9 @@ class IotRulesApi:
 
     @operation("iot", "CreateTopicRule")
     async def create_topic_rule(self, call: Call) -> Members:
-        if call.params.get("tags"):
-            raise InvalidRequest("tags (x-amz-tagging) of rules are not supported yet; create the rule without them")
-        await self._rules.create(call.params["ruleName"], call.params["topicRulePayload"], self._passing(call))
+        name, payload = call.params["ruleName"], call.params["topicRulePayload"]
+        tags = checked_tags(header_tags(call.params.get("tags")))
+        await self._rules.create(name, payload, self._passing(call), tags=tags)
         return {}
 
     @operation("iot", "GetTopicRule")

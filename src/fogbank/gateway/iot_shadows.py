@@ -4,9 +4,7 @@ from fogbank.clock import Clock
 from fogbank.gateway.call import Call, Members, operation
 from fogbank.gateway.device_rights import DeviceRights
 from fogbank.shadows.service import ShadowService
-
-NAMES_PER_PAGE = 25
-"""Of ListNamedShadowsForThing where the request does not say. UNVERIFIED; the model allows 1 to 100."""
+from fogbank.shadows.undocumented import NAMES_PER_PAGE
 
 
 class IotShadowsApi:

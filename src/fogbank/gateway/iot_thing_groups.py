@@ -1,14 +1,14 @@
-"""The IoT API of static thing groups and of the things in them."""
+"""The IoT API of thing groups and of the things in them; dynamic ones are made in `iot_dynamic_thing_groups`."""
 
 from collections.abc import Mapping
 from typing import Any
 
-from fogbank.errors import InvalidRequest
 from fogbank.gateway.call import Call, Members, operation
-from fogbank.registry.constraints import refuse_unsupported
+from fogbank.gateway.named import named
 from fogbank.registry.paging import Paging
 from fogbank.registry.records import ThingGroup
 from fogbank.registry.registry import Registry
+from fogbank.registry.tags import checked_tags
 from fogbank.registry.thing_groups import GroupSearch
 from fogbank.registry.things import AttributeUpdate
 
@@ -23,13 +23,13 @@ class IotThingGroupsApi:
 
     @operation("iot", "CreateThingGroup")
     async def create_thing_group(self, call: Call) -> Members:
-        refuse_unsupported("CreateThingGroup", tags=call.params.get("tags"))
         properties = call.params.get("thingGroupProperties") or {}
         group = await self._groups.create(
             call.params["thingGroupName"],
             parent=call.params.get("parentGroupName"),
             description=properties.get("thingGroupDescription"),
             attributes=(properties.get("attributePayload") or {}).get("attributes"),
+            tags=checked_tags(call.params.get("tags")),
         )
         return {"thingGroupName": group.name, "thingGroupArn": self._groups.arn(group.name), "thingGroupId": group.id}
 
@@ -44,9 +44,10 @@ class IotThingGroupsApi:
             "thingGroupProperties": _properties(group),
             "thingGroupMetadata": {
                 "parentGroupName": group.parent,
-                "rootToParentThingGroups": [self._reference(name) for name in group.ancestors],
+                "rootToParentThingGroups": [self._reference(name) for name in group.ancestors] or None,
                 "creationDate": group.created,
             },
+            **_query(group),
         }
 
     @operation("iot", "ListThingGroups")
@@ -80,8 +81,8 @@ class IotThingGroupsApi:
 
     @operation("iot", "AddThingToThingGroup")
     async def add_thing_to_thing_group(self, call: Call) -> Members:
-        """`overrideDynamicGroups` asks for nothing: there are no dynamic groups that a thing could be taken out of."""
-        await self._members.update(self._thing(call.params), join=[self._group(call.params)])
+        override = bool(call.params.get("overrideDynamicGroups"))
+        await self._members.update(self._thing(call.params), join=[self._group(call.params)], override=override)
         return {}
 
     @operation("iot", "RemoveThingFromThingGroup")
@@ -95,6 +96,7 @@ class IotThingGroupsApi:
             self._thing(call.params),
             join=call.params.get("thingGroupsToAdd") or (),
             leave=call.params.get("thingGroupsToRemove") or (),
+            override=bool(call.params.get("overrideDynamicGroups")),
         )
         return {}
 
@@ -111,32 +113,33 @@ class IotThingGroupsApi:
         return {"things": page.items, "nextToken": page.next}
 
     def _thing(self, params: Mapping[str, Any]) -> str:
-        return _named(params, "thing", self._thing_arn(""))
+        return named(params, "thing", self._thing_arn(""))
 
     def _group(self, params: Mapping[str, Any]) -> str:
-        return _named(params, "thingGroup", self._groups.arn(""))
+        return named(params, "thingGroup", self._groups.arn(""))
 
     def _reference(self, name: str) -> Members:
         return {"groupName": name, "groupArn": self._groups.arn(name)}
 
 
-def _named(params: Mapping[str, Any], what: str, prefix: str) -> str:
-    """The name in `{what}Name` or `{what}Arn`. Raises InvalidRequest where there is neither, or they differ."""
-    name, arn = params.get(f"{what}Name"), params.get(f"{what}Arn")
-    if arn is not None:
-        if not arn.startswith(prefix):
-            raise InvalidRequest(f"{what}Arn is not of this account and region, {prefix}...: {arn[:300]}")
-        of_arn: str = arn[len(prefix) :]
-        if name not in (None, of_arn):
-            raise InvalidRequest(f"{what}Name {name} and {what}Arn {arn[:300]} are not the same")
-        return of_arn
-    if name is None:
-        raise InvalidRequest(f"{what}Name or {what}Arn is needed")
-    return str(name)
-
-
 def _properties(group: ThingGroup) -> Members:
-    return {"thingGroupDescription": group.description, "attributePayload": {"attributes": group.attributes}}
+    return {
+        "thingGroupDescription": group.description,
+        "attributePayload": {"attributes": group.attributes} if group.attributes else None,
+    }
+
+
+def _query(group: ThingGroup) -> Members:
+    """What is described of dynamic groups alone."""
+    dynamic = group.dynamic
+    if dynamic is None:
+        return {}
+    return {
+        "indexName": dynamic.index,
+        "queryString": dynamic.text,
+        "queryVersion": dynamic.version,
+        "status": dynamic.status.value,
+    }
 
 
 def _paging(params: Mapping[str, Any]) -> Paging:

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from fogbank.gateway.call import Call, Members, operation
-from fogbank.registry.constraints import refuse_unsupported
 from fogbank.registry.paging import Paging
-from fogbank.registry.records import ThingType
+from fogbank.registry.records import PropagatingAttribute, ThingType
 from fogbank.registry.registry import Registry
+from fogbank.registry.tags import checked_tags
 
 
 class IotThingTypesApi:
@@ -18,12 +18,13 @@ class IotThingTypesApi:
 
     @operation("iot", "CreateThingType")
     async def create_thing_type(self, call: Call) -> Members:
-        refuse_unsupported("CreateThingType", tags=call.params.get("tags"))
         properties = _properties(call)
         type_ = await self._types.create(
             call.params["thingTypeName"],
             properties.get("thingTypeDescription"),
             properties.get("searchableAttributes") or (),
+            propagating=_propagating(properties) or (),
+            tags=checked_tags(call.params.get("tags")),
         )
         return {"thingTypeName": type_.name, "thingTypeArn": self._types.arn(type_.name), "thingTypeId": type_.id}
 
@@ -45,6 +46,7 @@ class IotThingTypesApi:
             call.params["thingTypeName"],
             properties.get("thingTypeDescription"),
             properties.get("searchableAttributes"),
+            _propagating(properties),
         )
         return {}
 
@@ -65,6 +67,7 @@ class IotThingTypesApi:
             "thingTypeProperties": {
                 "thingTypeDescription": type_.description,
                 "searchableAttributes": list(type_.searchable),
+                "mqtt5Configuration": _mqtt5_configuration(type_),
             },
             "thingTypeMetadata": {
                 "deprecated": type_.deprecated is not None,
@@ -75,6 +78,25 @@ class IotThingTypesApi:
 
 
 def _properties(call: Call) -> Mapping[str, Any]:
-    properties: Mapping[str, Any] = call.params.get("thingTypeProperties") or {}
-    refuse_unsupported(call.operation, mqtt5Configuration=properties.get("mqtt5Configuration"))
-    return properties
+    return call.params.get("thingTypeProperties") or {}
+
+
+def _propagating(properties: Mapping[str, Any]) -> list[PropagatingAttribute] | None:
+    """None where the request says nothing of it."""
+    given = (properties.get("mqtt5Configuration") or {}).get("propagatingAttributes")
+    if given is None:
+        return None
+    return [
+        PropagatingAttribute(
+            key=one.get("userPropertyKey") or "",
+            thing_attribute=one.get("thingAttribute"),
+            connection_attribute=one.get("connectionAttribute"),
+        )
+        for one in given
+    ]
+
+
+def _mqtt5_configuration(type_: ThingType) -> Members | None:
+    if not type_.propagating:
+        return None
+    return {"propagatingAttributes": [one.members() for one in type_.propagating]}

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from fogbank.gateway.call import Call, Members, operation
-from fogbank.registry.constraints import refuse_unsupported
 from fogbank.registry.paging import Paging
 from fogbank.registry.records import Thing
 from fogbank.registry.registry import Registry
@@ -21,22 +20,28 @@ class IotThingsApi:
         self._things = registry.things
         self._principals = registry.thing_principals
         self._principal_arn = registry.certificates.arn
+        self._billing_group_of = registry.billing_members.group_of
 
     @operation("iot", "CreateThing")
     async def create_thing(self, call: Call) -> Members:
-        refuse_unsupported("CreateThing", billingGroupName=call.params.get("billingGroupName"))
         payload = call.params.get("attributePayload") or {}
         thing = await self._things.create(
             call.params["thingName"],
             type_name=call.params.get("thingTypeName"),
             attributes=payload.get("attributes"),
+            billing_group=call.params.get("billingGroupName"),
         )
         return {"thingName": thing.name, "thingArn": self._things.arn(thing.name), "thingId": thing.id}
 
     @operation("iot", "DescribeThing")
     async def describe_thing(self, call: Call) -> Members:
         thing = await self._things.describe(call.params["thingName"])
-        return {"defaultClientId": thing.name, "thingId": thing.id, **self._summary(thing)}
+        return {
+            "defaultClientId": thing.name,
+            "thingId": thing.id,
+            "billingGroupName": await self._billing_group_of(thing.name),
+            **self._summary(thing),
+        }
 
     @operation("iot", "ListThings")
     async def list_things(self, call: Call) -> Members:

@@ -1,4 +1,4 @@
-"""`GET /_fogbank/metrics`: counts of the broker and the rules, in the text format that Prometheus reads.
+"""`GET /_fogbank/metrics`: counts of the broker and the rules, and fleet metrics, in the text format of Prometheus.
 
 https://prometheus.io/docs/instrumenting/exposition_formats/. Names follow its conventions: what only grows ends in
 `_total`.
@@ -63,18 +63,25 @@ ACTIONS = (
 )
 """Of a rule and a kind of action, the dimension ActionType."""
 NOT_FOUND = Family("rule_not_found_total", "", "RuleNotFound: messages for rules that do not run, by Basic Ingest.")
+FLEET = Family("fleet_metric", "", "Fleet metrics as they were last worked out (CreateFleetMetric).")
 
 
 class MetricsPage:
     """Makes the text."""
 
     def __init__(
-        self, broker: Callable[[], Metrics], rules: Callable[[], Mapping[str, Counters]], not_found: Callable[[], int]
+        self,
+        broker: Callable[[], Metrics],
+        rules: Callable[[], Mapping[str, Counters]],
+        not_found: Callable[[], int],
+        fleet: Callable[[], Mapping[str, Mapping[str, float]]] = dict,
     ) -> None:
-        """Each gives the present counts; `rules` by name, `not_found` those of Basic Ingest."""
+        """Each gives the present counts; `rules` by name, `not_found` those of Basic Ingest, `fleet` the figures of
+        fleet metrics by name and aggregation (`count`, `95`, ...)."""
         self._broker = broker
         self._rules = rules
         self._not_found = not_found
+        self._fleet = fleet
 
     @property
     def page(self) -> Page:
@@ -105,6 +112,10 @@ class MetricsPage:
                     yield f"fogbank_{family.name}{{{labels}}} {getattr(counted, family.field)}"
         yield from _head(NOT_FOUND)
         yield f"fogbank_{NOT_FOUND.name} {self._not_found()}"
+        yield from _head(FLEET)
+        for name, figures in self._fleet().items():
+            for aggregation, figure in figures.items():  # neither needs escaping
+                yield f'fogbank_{FLEET.name}{{metric="{name}",aggregation_type="{aggregation}"}} {figure}'
 
 
 def _head(family: Family) -> Iterator[str]:

@@ -53,7 +53,7 @@ class MessageReader:
             check_topic(topic)
         except InvalidTopic as error:
             raise InvalidRequest(str(error)) from None
-        if problem := self._quotas.topic_problem(topic):
+        if problem := self._quotas.publish_problem(topic):
             raise InvalidRequest(problem)
 
 

@@ -15,8 +15,11 @@ from fogbank.arns import Arns
 from fogbank.functions.names import parse as parse_function
 from fogbank.gateway.call import Members
 from fogbank.identity.iam.iam import Iam
+from fogbank.identity.iam.records import Holder
+from fogbank.registry.tags import header_tags
 
 EVERYTHING = ("*",)
+RESOURCE_TAG = "aws:ResourceTag/"
 
 _IOT: Mapping[str, str] = {
     "thing": """AddThingToBillingGroup AddThingToThingGroup CancelJobExecution CreateThing DeleteJobExecution
@@ -47,7 +50,8 @@ _IOT: Mapping[str, str] = {
         DescribeJobExecution GetJobDocument ListJobExecutionsForJob UpdateJob""",
     "jobtemplate": "CreateJobTemplate DeleteJobTemplate DescribeJobTemplate",
     "stream": "CreateStream DeleteStream DescribeStream UpdateStream",
-    "index": "DescribeIndex GetBucketsAggregation GetCardinality GetPercentiles GetStatistics SearchIndex",
+    "index": """CreateDynamicThingGroup CreateFleetMetric DescribeIndex GetBucketsAggregation GetCardinality
+        GetPercentiles GetStatistics SearchIndex UpdateDynamicThingGroup UpdateFleetMetric""",
     "fleetmetric": "CreateFleetMetric DeleteFleetMetric DescribeFleetMetric UpdateFleetMetric",
 }
 """Operations of IoT by the kind of resource that they name."""
@@ -85,8 +89,10 @@ _IOT_TARGETS: Mapping[str, tuple[str, ...]] = {
     "ListPrincipalThings": ("principal",),
     "ListPrincipalThingsV2": ("principal",),
     "GetEffectivePolicies": ("principal",),
+    "TestAuthorization": ("principal",),
     "AssociateTargetsWithJob": ("targets",),
-    "CreateJob": ("targets",),
+    "CreateJob": ("targets", "jobTemplateArn", "destinationPackageVersions"),
+    "CreateJobTemplate": ("jobArn", "destinationPackageVersions"),
     "DeleteTopicRuleDestination": ("arn",),
     "GetTopicRuleDestination": ("arn",),
     "UpdateTopicRuleDestination": ("arn",),
@@ -139,24 +145,27 @@ class Resources:
         action = f"{service}:{_LAMBDA_ACTIONS.get(operation, operation) if service == 'lambda' else operation}"
         reader = self._readers.get(service)
         found = () if reader is None else await reader(operation, params, caller_arn)
-        return Asked(action, tuple(dict.fromkeys(found)) or EVERYTHING, _context(service, params))
+        context = _context(service, params)
+        if service == "iam":
+            context = {**await self._of_holder(params), **context}
+        elif service == "iot":
+            context |= self._of_iot(operation, params)
+        return Asked(action, tuple(dict.fromkeys(found)) or EVERYTHING, context)
 
     async def _iot(self, operation: str, params: Members, caller_arn: str) -> tuple[str, ...]:
         found = [
-            self._named(kind, value)
+            # a name may well begin as an ARN does ("arn:x"): it is one all the same
+            value if member.endswith("Arn") else self._arns.iot(kind, value)
             for kind in self._kinds.get(operation, ())
             for member in _NAMES[kind]
             for value in _listed(params.get(member))
         ]
-        if not found and "index" in self._kinds.get(operation, ()):
+        if not params.get("indexName") and "index" in self._kinds.get(operation, ()):
             found.append(self._arns.iot("index", _DEFAULT_INDEX))
         for member in _IOT_TARGETS.get(operation, ()):
             # a Cognito identity has no ARN, and so is nothing that a policy could name
             found += [value if _IOT_ARN.fullmatch(value) else "*" for value in _listed(params.get(member))]
         return tuple(found)
-
-    def _named(self, kind: str, value: str) -> str:
-        return value if value.startswith("arn:") else self._arns.iot(kind, value)
 
     async def _lambda(self, operation: str, params: Members, caller_arn: str) -> tuple[str, ...]:
         found = []
@@ -188,6 +197,29 @@ class Resources:
         named = params.get("PolicyArn") or params.get("PolicySourceArn")
         return (named,) if named and operation not in _IAM_NOBODY else ()
 
+    async def _of_holder(self, params: Members) -> dict[str, str]:
+        """Condition keys of the user or role that a request is about: its tags, and the policy that bounds it."""
+        user, role = params.get("UserName"), params.get("RoleName")
+        if user is not None:
+            holder: Holder | None = await self._iam.users.find(user)
+        else:
+            holder = None if role is None else await self._iam.roles.find(role)
+        if holder is None:
+            return {}
+        prefixes = (RESOURCE_TAG, "iam:ResourceTag/")
+        context = {f"{prefix}{key}": value for key, value in holder.tags.items() for prefix in prefixes}
+        if holder.boundary is not None:
+            context["iam:PermissionsBoundary"] = await self._iam.policies.arn_of(holder.boundary)
+        return context
+
+    def _of_iot(self, operation: str, params: Members) -> dict[str, str]:
+        """Condition keys of single operations."""
+        if operation in ("AttachThingPrincipal", "DetachThingPrincipal"):
+            return {"iot:thingArn": self._arns.iot("thing", params["thingName"])}
+        if operation == "CreateDomainConfiguration" and params.get("domainName"):
+            return {"iot:DomainName": params["domainName"]}
+        return {}
+
     async def _sts(self, operation: str, params: Members, caller_arn: str) -> tuple[str, ...]:
         return (params["RoleArn"],) if "RoleArn" in params else ()
 
@@ -210,16 +242,20 @@ def _context(service: str, params: Members) -> dict[str, str | Sequence[str]]:
     """Condition keys that many services have: tags, and IAM's own."""
     context: dict[str, str | Sequence[str]] = {}
     given = params.get("Tags") or params.get("tags") or {}
+    if isinstance(given, str):
+        given = header_tags(given)
     pairs = given.items() if isinstance(given, dict) else [(one.get("Key"), one.get("Value", "")) for one in given]
     found = {key: value for key, value in pairs if isinstance(key, str)}
     if found:
         context |= {f"aws:RequestTag/{key}": value for key, value in found.items()}
         context["aws:TagKeys"] = tuple(found)
-    elif params.get("TagKeys"):
-        context["aws:TagKeys"] = tuple(params["TagKeys"])
+    elif keys := params.get("TagKeys") or params.get("tagKeys"):
+        context["aws:TagKeys"] = tuple(keys)
     if service == "iam":
         keys = {"iam:PolicyARN": "PolicyArn", "iam:PermissionsBoundary": "PermissionsBoundary"}
         context |= {key: params[member] for key, member in keys.items() if params.get(member)}
+    elif service == "lambda" and params.get("Principal"):
+        context["lambda:Principal"] = params["Principal"]
     return context
 
 

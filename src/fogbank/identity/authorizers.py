@@ -43,6 +43,7 @@ class Authorizers:
         self._arns = arns
         self._clock = clock
         self._limited = limited
+        records.tags.register("authorizer", records.authorizers.presence)
 
     def arn(self, name: str) -> str:
         return self._arns.iot("authorizer", name)
@@ -74,7 +75,6 @@ class Authorizers:
             public_keys=public_keys or {},
             signing_disabled=signing_disabled,
             caching_for_http=caching_for_http,
-            tags=tags or {},
         )
         self._check(made)
 
@@ -84,7 +84,10 @@ class Authorizers:
                     f"Authorizer {name} already exists", resourceId=name, resourceArn=self.arn(name)
                 )
             await self._check_quotas(made)
-            await self._records.commit(self._records.authorizers.putting(name, made, expect=0))
+            await self._records.commit(
+                self._records.authorizers.putting(name, made, expect=0),
+                self._records.tags.putting(self.arn(name), tags or {}),
+            )
             return made
 
         return await settle(attempt)
@@ -129,7 +132,10 @@ class Authorizers:
                 raise DeleteConflict(f"Authorizer {name} is the default one; call ClearDefaultAuthorizer first")
             if used := await self._records.domain_configurations.find("authorizer", name, limit=1):
                 raise DeleteConflict(f"Authorizer {name} is the default one of domain configuration {used[0].key}")
-            await self._records.commit(self._records.authorizers.deleting(name, expect=stored.version))
+            await self._records.commit(
+                self._records.authorizers.deleting(name, expect=stored.version),
+                self._records.tags.deleting(self.arn(name)),
+            )
 
         await settle(attempt)
 

@@ -4,6 +4,9 @@
     MQTT by WebSocket    a signature in the query; or a custom authorizer, likewise
     HTTPS                a signature or a certificate, which the gateway sees to; or a custom authorizer, at once
 
+A certificate that is not active is shown to those who register newcomers, at CONNECT and with every request, but not
+for a handshake alone. It stays refused there; the next time it may be active.
+
 Where a domain configuration speaks of the name that the client asked for, it decides which of these may be used. Else
 the protocol of TLS (ALPN) does, and what the client brings (developer guide, "Device communication protocols").
 A request names its authorizer in its head, and a token that is wrong is refused there; its function still waits for
@@ -31,7 +34,7 @@ from fogbank.identity.judge import Judge
 from fogbank.identity.nobody import Nobody
 from fogbank.identity.records import ApplicationProtocol, AuthenticationType, Authorizer, AuthorizerStatus
 from fogbank.identity.signed_requests import SignedRequests
-from fogbank.ports import Arrival, HttpHead, Identity, Introduction, Peer, PrincipalStore
+from fogbank.ports import Arrival, HttpHead, Identity, Introduction, Newcomers, Peer, PrincipalStore
 from fogbank.tasks import Tasks
 
 log = logging.getLogger(__name__)
@@ -78,14 +81,16 @@ class FrontDesk:
         domains: DomainConfigurations,
         judge: Judge,
         clock: Clock,
+        newcomers: Newcomers | None = None,
     ) -> None:
-        """`certificates` knows the rights of client certificates."""
+        """`certificates` knows the rights of client certificates, `newcomers` registers those that it does not know."""
         self._certificates = certificates
         self._signed = signed
         self._authorizers = authorizers
         self._domains = domains
         self._judge = judge
         self._clock = clock
+        self._newcomers = newcomers
         self._tasks = Tasks("front-desk")
 
     async def close(self) -> None:
@@ -140,6 +145,8 @@ class FrontDesk:
         terms = await self._terms(arrival, ApplicationProtocol.HTTPS)
         way = _https_way(arrival, request, terms)
         if way is None:
+            if not is_signed(request):
+                await self._meet(arrival)
             return None
         visit = self._visit(arrival, terms, head=request, with_certificate=way is AuthenticationType.CUSTOM_AUTH_X509)
         if not _is_publish(request):
@@ -155,13 +162,31 @@ class FrontDesk:
 
     def _by_certificate(self, arrival: Arrival) -> Peer:
         assert arrival.identity is not None, "this way is for clients with a certificate"
-        return Peer(
+        peer = Peer(
             identity=arrival.identity,
             principals=self._certificates,
             ip=arrival.ip,
             port=arrival.port,
             server_name=arrival.server_name,
         )
+        if arrival.identity.active:
+            return peer
+        return msgspec.structs.replace(peer, introduce=partial(self._met, arrival, peer))
+
+    async def _met(self, arrival: Arrival, peer: Peer, introduction: Introduction) -> Peer:
+        """The same peer, once CONNECT has come and its certificate was shown around. Raises Rejected."""
+        await self._meet(arrival)
+        return peer
+
+    async def _meet(self, arrival: Arrival) -> None:
+        """Show a certificate that is not active to those who register newcomers. Raises Rejected where it is none."""
+        if self._newcomers is None or arrival.identity is None or arrival.certificate is None:
+            return
+        identity = arrival.identity
+        if not identity.active:
+            identity = await self._certificates.recheck(identity)  # much may have happened since the handshake
+        if not identity.active and (why := await self._newcomers.meet(arrival.certificate)) is not None:
+            raise Rejected(f"{identity.reason}: {why}")
 
     # --- by a custom authorizer ---------------------------------------------------------------------------------------
 

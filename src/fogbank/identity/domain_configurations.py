@@ -28,7 +28,7 @@ from fogbank.identity.records import (
     held,
     settle,
 )
-from fogbank.ports import Put
+from fogbank.ports import Expect, Put
 from fogbank.storage.collection import Stored
 
 log = logging.getLogger(__name__)
@@ -85,6 +85,7 @@ class DomainConfigurations:
         self._clock = clock
         self._served = frozenset(name.lower() for name in served)
         self._limited = limited
+        records.tags.register("domainconfiguration", self._presence)
 
     def arn(self, configuration: DomainConfiguration) -> str:
         return self._arns.iot("domainconfiguration", f"{configuration.name}/{configuration.suffix}")
@@ -136,7 +137,6 @@ class DomainConfigurations:
             certificate_arns=certificate_arns,
             validation_certificate_arn=validation_certificate_arn,
             security_policy=security_policy,
-            tags=tags or {},
         )
         _check_pair(made)
 
@@ -146,6 +146,7 @@ class DomainConfigurations:
             await self._records.commit(
                 self._records.domain_configurations.putting(name, made, expect=0),
                 self._records.domain_names.putting(key, DomainName(name), expect=0),
+                self._records.tags.putting(self.arn(made), tags or {}),
                 *await self._held_authorizer(made),
             )
             return made
@@ -203,6 +204,7 @@ class DomainConfigurations:
             await self._records.commit(
                 self._records.domain_configurations.deleting(name, expect=stored.version),
                 self._records.domain_names.deleting(_folded(stored.value.domain_name)),
+                self._records.tags.deleting(self.arn(stored.value)),
             )
 
         await settle(attempt)
@@ -230,14 +232,22 @@ class DomainConfigurations:
     async def _stored(self, name: str) -> Stored[DomainConfiguration]:
         stored = await self._records.domain_configurations.get(name)
         if stored is None:
-            raise ResourceNotFound(f"Domain configuration {name} not found")
+            raise ResourceNotFound("The specified resource does not exist.")
         return stored
+
+    async def _presence(self, named: str) -> Expect | None:
+        """For tags: the configuration with this name and suffix."""
+        name, _, suffix = named.partition("/")
+        stored = await self._records.domain_configurations.get(name)
+        if stored is None or stored.value.suffix != suffix:
+            return None
+        return self._records.domain_configurations.expecting(name, stored.version)
 
     async def _check_free(self, made: DomainConfiguration) -> None:
         there = await self._records.domain_configurations.get(made.name)
         if there is not None:
             raise ResourceAlreadyExists(
-                f"Domain configuration {made.name} already exists",
+                "Domain configuration with given name already exists.",
                 resourceId=made.name,
                 resourceArn=self.arn(there.value),
             )

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from fogbank.errors import ServiceUnavailable
-from fogbank.ports import Documents, Put, StaleVersion
+from fogbank.ports import Documents, Put, ResourceTags, StaleVersion
 from fogbank.storage.collection import Collection, Stored
 
 T = TypeVar("T")
@@ -37,7 +37,6 @@ class Authorizer(msgspec.Struct, frozen=True, kw_only=True):
     """PEM by name: those that tokens may be signed for."""
     signing_disabled: bool = False
     caching_for_http: bool = False
-    tags: Mapping[str, str] = {}
 
 
 class DefaultAuthorizer(msgspec.Struct, frozen=True):
@@ -95,7 +94,6 @@ class DomainConfiguration(msgspec.Struct, frozen=True, kw_only=True):
     certificate_arns: tuple[str, ...] = ()
     validation_certificate_arn: str | None = None
     security_policy: str | None = None
-    tags: Mapping[str, str] = {}
 
 
 class DomainName(msgspec.Struct, frozen=True):
@@ -118,8 +116,9 @@ class RoleAlias(msgspec.Struct, frozen=True, kw_only=True):
 class Records:
     """Identity's collections."""
 
-    def __init__(self, documents: Documents) -> None:
+    def __init__(self, documents: Documents, tags: ResourceTags) -> None:
         self.commit = documents.commit
+        self.tags = tags
         self.authorizers = Collection(documents, "authorizer", Authorizer)
         self.default_authorizer = Collection(documents, "default-authorizer", DefaultAuthorizer)
         self.domain_configurations = Collection(

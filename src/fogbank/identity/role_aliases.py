@@ -1,6 +1,7 @@
 """Role aliases: names under which devices ask for credentials of roles (developer guide, authorizing-direct-aws)."""
 
 import re
+from collections.abc import Mapping
 
 import msgspec
 
@@ -23,11 +24,14 @@ class RoleAliases:
         self._records = records
         self._arns = arns
         self._clock = clock
+        records.tags.register("rolealias", records.role_aliases.presence)
 
     def arn(self, name: str) -> str:
         return self._arns.iot("rolealias", name)
 
-    async def create(self, name: str, role_arn: str, *, duration: int = DURATION) -> RoleAlias:
+    async def create(
+        self, name: str, role_arn: str, *, duration: int = DURATION, tags: Mapping[str, str] | None = None
+    ) -> RoleAlias:
         """Make an alias. The role need not be there yet. Raises InvalidRequest, ResourceAlreadyExists."""
         if _NAME.fullmatch(name) is None:
             raise InvalidRequest(f"The role alias {name!r} is not 1 to 128 letters, digits and _=,@-")
@@ -39,7 +43,10 @@ class RoleAliases:
                 raise ResourceAlreadyExists(
                     f"Role alias {name} already exists", resourceId=name, resourceArn=self.arn(name)
                 )
-            await self._records.commit(self._records.role_aliases.putting(name, made, expect=0))
+            await self._records.commit(
+                self._records.role_aliases.putting(name, made, expect=0),
+                self._records.tags.putting(self.arn(name), tags or {}),
+            )
             return made
 
         return await settle(attempt)
@@ -75,7 +82,10 @@ class RoleAliases:
 
         async def attempt() -> None:
             stored = await self._stored(name)
-            await self._records.commit(self._records.role_aliases.deleting(name, expect=stored.version))
+            await self._records.commit(
+                self._records.role_aliases.deleting(name, expect=stored.version),
+                self._records.tags.deleting(self.arn(name)),
+            )
 
         await settle(attempt)
 

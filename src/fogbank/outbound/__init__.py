@@ -9,6 +9,7 @@ from fogbank.outbound.credentials import CredentialChain
 from fogbank.outbound.endpoints import read_endpoints
 from fogbank.outbound.http import HttpPool
 from fogbank.outbound.kafka import KafkaProducers
+from fogbank.outbound.object_urls import PresignedUrls
 from fogbank.settings import Endpoints
 
 __all__ = ["Outbound", "read_endpoints"]
@@ -21,6 +22,7 @@ class Outbound:
         credentials = CredentialChain(metadata=endpoints.aws)
         self._pool = HttpPool(credentials)
         self._kafka = KafkaProducers()
+        self.urls = PresignedUrls(endpoints, region, credentials, clock)
         self.aws = AwsClient(endpoints, region, credentials, self._pool, clock)
         self.http = self._pool
         self.kafka = self._kafka

@@ -137,6 +137,7 @@ class Service:
 
     def decode(self, operation: str, answer: HttpAnswer) -> dict[str, Any]:
         """The answer's members. Raises OutboundError where it is an error, or no answer of this service at all."""
+        from botocore.awsrequest import HeadersDict
         from botocore.parsers import ResponseParserError
 
         try:
@@ -148,14 +149,17 @@ class Service:
         shape = self._model.operation_model(operation).output_shape
         if answer.status < 300 and self._expects_json(shape) and answer.body.lstrip()[:1] not in (b"{", b""):
             raise self._unreadable(operation, answer)  # botocore's parser would take it for an empty answer
-        told = {"headers": answer.headers, "status_code": answer.status, "body": answer.body, "context": {}}
+        content = _content_member(shape) if answer.status < 300 else None
+        body = answer.body if content is None else b""
+        headers = HeadersDict(answer.headers)  # models spell them as they like
+        told = {"headers": headers, "status_code": answer.status, "body": body, "context": {}}
         try:
             parsed: dict[str, Any] = self._parser.parse(told, shape)
         except (ResponseParserError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise self._unreadable(operation, answer) from error
         if answer.status >= 300:
             raise _error(self.name, parsed.get("Error", {}), answer.status)
-        return parsed
+        return parsed if content is None else {**parsed, content: answer.body}
 
     def _expects_json(self, shape: Any) -> bool:
         """Whether an answer of this shape is a JSON object, and not whatever its payload is."""
@@ -170,6 +174,12 @@ class Service:
             status=answer.status,
             transient=answer.status >= 500,
         )
+
+
+def _content_member(shape: Any) -> str | None:
+    """The member that is the body of the answer, as S3's GetObject has it: bytes, which botocore would read as text."""
+    name: str | None = None if shape is None else shape.serialization.get("payload")
+    return name if name is not None and shape.members[name].type_name == "blob" else None
 
 
 def _error(service: str, error: dict[str, Any], status: int) -> OutboundError:

@@ -5,6 +5,10 @@ SDKs, mbedTLS under FreeRTOS and ESP-IDF, Apple's and Java's), and because it si
 RSA 2048: the server signs once per handshake. AWS serves the same choice as Amazon Root CA 3.
 
 The roots name their extensions as RFC 5280 section 4.2 and Python's VERIFY_X509_STRICT want them.
+
+Keys lie encrypted (PKCS #8, as `openssl pkey` reads it); one from before that is encrypted when it is next opened, and
+one under a former passphrase again under the present one: by a file that replaces it at once, so that a kill leaves the
+old or the new.
 """
 
 import datetime
@@ -15,11 +19,12 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
+from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes, PrivateKeyTypes
 
 from fogbank.clock import Clock
 from fogbank.errors import FogbankError
-from fogbank.registry.key_files import PRIVATE, PUBLIC, read_private, write_durably
+from fogbank.registry.key_files import PRIVATE, PUBLIC, check_unwritten, read_private, write_durably
+from fogbank.registry.passphrase import Passphrase, WrongPassphrase
 
 END = datetime.datetime(2049, 12, 31, 23, 59, 59, tzinfo=datetime.UTC)
 """When AWS's device certificates end, the last second that X.509 writes with two digits of the year."""
@@ -68,19 +73,19 @@ class Authority:
         self._clock = clock
 
     @classmethod
-    def open(cls, path: Path, subject: x509.Name, clock: Clock) -> "Authority":
+    def open(cls, path: Path, subject: x509.Name, clock: Clock, passphrase: Passphrase) -> "Authority":
         """The authority whose root is the PEM file `path` and whose key lies beside it as `.key`; made where missing.
 
         The key is written first: a kill in between leaves a key without root, for which the next start makes one.
-        Raises BrokenAuthority, ExposedKey.
+        Raises BrokenAuthority, ExposedKey, WrongPassphrase.
         """
         key_path = path.with_suffix(".key")
-        key = _load_key(key_path)
+        key = _load_key(key_path, passphrase)
         if key is None:
             if path.exists():
                 raise BrokenAuthority(f"{path} is there and its key {key_path} is not: restore it, or remove {path}")
             key = ec.generate_private_key(ec.SECP256R1())
-            write_durably(key_path, _key_pem(key), PRIVATE)
+            write_durably(key_path, _key_pem(key, passphrase), PRIVATE)
         if path.exists():
             certificate = _load_root(path, key)
         else:
@@ -138,6 +143,7 @@ def _make_root(subject: x509.Name, key: ec.EllipticCurvePrivateKey, at: datetime
 
 
 def _load_root(path: Path, key: ec.EllipticCurvePrivateKey) -> x509.Certificate:
+    check_unwritten(path)
     try:
         certificate = x509.load_pem_x509_certificate(path.read_bytes())
         certificate.verify_directly_issued_by(certificate)
@@ -148,20 +154,38 @@ def _load_root(path: Path, key: ec.EllipticCurvePrivateKey) -> x509.Certificate:
     return certificate
 
 
-def _load_key(path: Path) -> ec.EllipticCurvePrivateKey | None:
+def _load_key(path: Path, passphrase: Passphrase) -> ec.EllipticCurvePrivateKey | None:
     pem = read_private(path)
     if pem is None:
         return None
-    try:
-        key = serialization.load_pem_private_key(pem, password=None)
-    except (ValueError, TypeError):
-        raise BrokenAuthority(f"{path} is not an unencrypted private key in PEM") from None
+    key, as_it_should_be = _decrypted(path, pem, passphrase)
     if not isinstance(key, ec.EllipticCurvePrivateKey):
         raise BrokenAuthority(f"{path} is not the elliptic-curve key that Fogbank made")
+    if not as_it_should_be:
+        write_durably(path, _key_pem(key, passphrase), PRIVATE)
     return key
 
 
-def _key_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
+def _decrypted(path: Path, pem: bytes, passphrase: Passphrase) -> tuple[PrivateKeyTypes, bool]:
+    """The key, and whether it is encrypted with the present passphrase."""
+    if b"-----BEGIN ENCRYPTED PRIVATE KEY-----" not in pem:
+        try:
+            return serialization.load_pem_private_key(pem, password=None), False
+        except (ValueError, TypeError):
+            raise BrokenAuthority(f"{path} is not a private key in PEM") from None
+    for candidate in passphrase.candidates:
+        try:
+            return serialization.load_pem_private_key(pem, candidate), candidate == passphrase.secret
+        except ValueError:
+            continue
+    raise WrongPassphrase(
+        f"{path} cannot be opened with {passphrase.origin}: it is another one, or the file is damaged"
+    )
+
+
+def _key_pem(key: ec.EllipticCurvePrivateKey, passphrase: Passphrase) -> bytes:
     return key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.BestAvailableEncryption(passphrase.secret),
     )

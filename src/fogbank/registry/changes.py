@@ -8,13 +8,14 @@ need only be there (the policy that is attached) is merely expected, see `remova
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import TypeVar
 
 import msgspec
 
 from fogbank.errors import ServiceUnavailable
 from fogbank.ports import Delete, Documents, Expect, PrincipalListener, Put, StaleVersion
+from fogbank.registry.happenings import Happening
 from fogbank.storage.collection import Collection, Stored
 from fogbank.tasks import Tasks
 
@@ -30,6 +31,7 @@ many may meet there at once; beyond it the caller is asked to come back, which t
 NOBODY: frozenset[str] = frozenset()
 
 Touched = Callable[[], Awaitable[frozenset[str]]]
+Happenings = Callable[[], Iterable[Happening]]
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,11 +44,18 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     policies: frozenset[str] = NOBODY
     things: frozenset[str] = NOBODY
     """Their memberships in groups included."""
+    types: frozenset[str] = NOBODY
     groups: frozenset[str] = NOBODY
+    authorities: frozenset[str] = NOBODY
+    """Subjects of CA certificates, as digests."""
     identities: frozenset[str] = NOBODY
     touched: Touched | None = None
+    happened: Happenings | None = None
+    """What registry events tell of it, in their order; called once the batch is durable, and only where any of them
+    are enabled."""
 
 
+Announce = Callable[[Happenings], Awaitable[None]]
 Forget = Callable[[Change], None]
 
 
@@ -58,6 +67,7 @@ class Changes:
         self._tasks = tasks
         self._caches: list[Forget] = []
         self._listeners: list[PrincipalListener] = []
+        self._announce: Announce | None = None
         self.count = 0
         """Grows with every change: what was put together while it stood still is of one piece."""
 
@@ -68,6 +78,14 @@ class Changes:
     def watch(self, listener: PrincipalListener) -> None:
         """Await `listener` with the identities that a change touches, before the call that made it is answered."""
         self._listeners.append(listener)
+
+    def announce(self, announce: Announce) -> None:
+        """Hand what happened to `announce` once it is durable and those who watch have heard; it never raises."""
+        self._announce = announce
+
+    async def tell(self, identities: frozenset[str]) -> None:
+        """Tell those who watch of identities that have changed without a write: whose time is over."""
+        await self._tell(Change(identities=identities))
 
     async def commit(self, *writes: Put | Delete | Expect, change: Change) -> None:
         """Write all or none, then tell. Raises StaleVersion.
@@ -89,6 +107,8 @@ class Changes:
             raise
         self._forget(change)
         await self._tell(change)
+        if self._announce is not None and change.happened is not None:
+            await self._announce(change.happened)
         return None
 
     async def _tell(self, change: Change) -> None:

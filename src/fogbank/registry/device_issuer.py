@@ -3,17 +3,19 @@
 Keys of devices pass through and are never kept: not in storage, not in a log, not in an error, not in a `repr`.
 """
 
+import datetime
 import warnings
 
 import msgspec
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.x509.oid import NameOID
 
 from fogbank.errors import InvalidRequest
-from fogbank.registry.authority import Authority
+from fogbank.registry.authority import END, Authority
+from fogbank.registry.certificate_checks import SHORTEST_RSA, key_problem, name_problem
 
 AWS_SUBJECT = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "AWS IoT Certificate")])
 """What AWS writes into the certificates it makes keys for; policies and handlers may look at it."""
@@ -30,9 +32,7 @@ AWS_ISSUER = x509.Name(
 """The issuer of AWS's device certificates, so that `${iot:Certificate.Issuer...}` reads as it does there. It names an
 authority that only this instance trusts and that nothing but device certificates comes from."""
 
-RSA_BITS = 2048
 _CSR_CHARACTERS = 4096
-_CURVES = (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)
 _HASHES = (hashes.SHA256, hashes.SHA384, hashes.SHA512)
 
 
@@ -54,16 +54,16 @@ class DeviceIssuer:
     def __init__(self, authority: Authority) -> None:
         self._authority = authority
 
-    def keys_and_certificate(self) -> IssuedKeys:
+    def keys_and_certificate(self, until: datetime.datetime = END) -> IssuedKeys:
         """A fresh RSA 2048 pair and its certificate. Takes some 50 ms of a core, the interpreter's lock released."""
-        key = rsa.generate_private_key(public_exponent=65537, key_size=RSA_BITS)
+        key = rsa.generate_private_key(public_exponent=65537, key_size=SHORTEST_RSA)
         private = key.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
         )
         public = key.public_key().public_bytes(
             serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
         )
-        certificate = self._authority.issue(AWS_SUBJECT, key.public_key())
+        certificate = self._authority.issue(AWS_SUBJECT, key.public_key(), until=until)
         return IssuedKeys(certificate, public.decode(), private.decode())
 
     def from_request(self, pem: str) -> x509.Certificate:
@@ -74,16 +74,9 @@ class DeviceIssuer:
         """
         request = _load(pem)
         key = request.public_key()
-        if isinstance(key, rsa.RSAPublicKey):
-            if key.key_size < RSA_BITS:
-                raise _refused(f"an RSA key of {key.key_size} bits is too short; {RSA_BITS} is the least")
-        elif not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, _CURVES):
-            raise _refused("the key must be RSA of at least 2048 bits, or NIST P-256, P-384 or P-521")
-        try:
-            signed = isinstance(request.signature_hash_algorithm, _HASHES) and request.is_signature_valid
-        except (UnsupportedAlgorithm, ValueError):
-            signed = False
-        if not signed:
+        if (problem := key_problem(key)) is not None:
+            raise _refused(problem)
+        if not _is_signed(request):
             raise _refused("its signature is not valid, or not made with SHA-256, SHA-384 or SHA-512")
         return self._authority.issue(_subject(request), key)
 
@@ -99,6 +92,21 @@ def _load(pem: str) -> x509.CertificateSigningRequest:
     return request
 
 
+def _is_signed(request: x509.CertificateSigningRequest) -> bool:
+    """Whether its own key has signed it. RSA with SHA-1 will do: tools of old devices sign so, and this signature shows
+    who sends it to hold the key and vouches for nothing else, so that a collision gains nothing."""
+    try:
+        if isinstance(request.signature_hash_algorithm, _HASHES):
+            return request.is_signature_valid
+        key = request.public_key()
+        if not isinstance(request.signature_hash_algorithm, hashes.SHA1) or not isinstance(key, rsa.RSAPublicKey):
+            return False
+        key.verify(request.signature, request.tbs_certrequest_bytes, padding.PKCS1v15(), hashes.SHA1())  # noqa: S303
+    except (UnsupportedAlgorithm, ValueError, InvalidSignature):
+        return False
+    return True
+
+
 def _subject(request: x509.CertificateSigningRequest) -> x509.Name:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -106,6 +114,8 @@ def _subject(request: x509.CertificateSigningRequest) -> x509.Name:
             subject = request.subject
         except (ValueError, UserWarning):
             raise _refused("its subject is not a valid distinguished name") from None
+    if (problem := name_problem(subject)) is not None:
+        raise _refused(f"its subject {problem}")
     return subject if subject.rdns else AWS_SUBJECT
 
 

@@ -10,7 +10,7 @@ from typing import TypeVar
 import msgspec
 
 from fogbank.registry.paging import Read
-from fogbank.registry.records import Membership, Records, ThingAttachment
+from fogbank.registry.records import BillingMembership, Membership, Records, ThingAttachment
 from fogbank.registry.targets import HolderKind, holder_of_key
 from fogbank.storage.collection import Stored
 
@@ -47,9 +47,24 @@ async def certificates_of(records: Records, thing: str) -> frozenset[str]:
     return frozenset(one.value.certificate for one in attached)
 
 
+async def certificates_of_type(records: Records, type_name: str) -> frozenset[str]:
+    """The certificates attached to things of a type."""
+    found: set[str] = set()
+    things = records.things
+    async for one in _every(lambda after, limit: things.find("type", type_name, after=after, limit=limit)):
+        found |= await certificates_of(records, one.key)
+    return frozenset(found)
+
+
 async def members_of(records: Records, group: str) -> list[Stored[Membership]]:
     """The memberships of a group itself."""
     members = records.memberships
+    return [one async for one in _every(lambda after, limit: members.find("group", group, after=after, limit=limit))]
+
+
+async def billed_to(records: Records, group: str) -> list[Stored[BillingMembership]]:
+    """The memberships of a billing group."""
+    members = records.billing_memberships
     return [one async for one in _every(lambda after, limit: members.find("group", group, after=after, limit=limit))]
 
 

@@ -1,4 +1,4 @@
-"""PEM files of the CA: written whole or not at all, and keys readable by their owner alone."""
+"""Files of the CA and of secrets: written whole or not at all, and what is private readable by its owner alone."""
 
 import os
 import stat
@@ -11,7 +11,7 @@ PUBLIC = 0o644
 
 
 class ExposedKey(FogbankError):
-    """A private key file that others may read."""
+    """A private file that others may read, or one that others may have written."""
 
 
 def write_durably(path: Path, content: bytes, mode: int) -> None:
@@ -36,11 +36,35 @@ def write_durably(path: Path, content: bytes, mode: int) -> None:
 
 
 def read_private(path: Path) -> bytes | None:
-    """The key file's content, None where there is none. Raises ExposedKey where group or others may touch it."""
+    """A private file's content, None where there is none. Raises ExposedKey where anybody else may touch it."""
     try:
         with path.open("rb") as file:
-            if stat.S_IMODE(os.fstat(file.fileno()).st_mode) & 0o077:
+            status = os.fstat(file.fileno())
+            if stat.S_IMODE(status.st_mode) & 0o077:
                 raise ExposedKey(f"{path} can be read by others: chmod it to 600, and think who may have seen it")
+            _check_owner(path, status)
             return file.read()
     except FileNotFoundError:
         return None
+
+
+def check_unwritten(path: Path) -> None:
+    """Raises ExposedKey where anybody else may have written the file, which is public otherwise."""
+    status = path.stat()
+    if stat.S_IMODE(status.st_mode) & 0o022:
+        raise ExposedKey(f"{path} can be written by others: chmod it to 644, and look whether it is still yours")
+    _check_owner(path, status)
+
+
+def private_directory(path: Path) -> None:
+    """Make the directory where it is missing. Raises ExposedKey where anybody else may touch it."""
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    status = path.stat()
+    if stat.S_IMODE(status.st_mode) & 0o077:
+        raise ExposedKey(f"{path} is open to others: chmod it to 700, and think who may have been there")
+    _check_owner(path, status)
+
+
+def _check_owner(path: Path, status: os.stat_result) -> None:
+    if status.st_uid != os.geteuid():
+        raise ExposedKey(f"{path} belongs to another user ({status.st_uid}), who may read and replace it: chown it")

@@ -2,6 +2,7 @@
 
 import asyncio
 import uuid
+from collections.abc import Mapping
 from functools import partial
 
 import msgspec
@@ -20,6 +21,7 @@ from fogbank.registry.holders import holders_of
 from fogbank.registry.paging import MARKER_PAGE, Page, Paging
 from fogbank.registry.records import Policy, PolicyVersion, Records
 from fogbank.registry.removal import mark
+from fogbank.registry.tags import Tags
 from fogbank.storage.collection import Stored
 
 VERSIONS = 5
@@ -32,17 +34,21 @@ DOCUMENT_LENGTH = 404_600
 class Policies:
     """The policies of the account. A policy's name never changes; its default version is what is in effect."""
 
-    def __init__(self, documents: Documents, records: Records, changes: Changes, arns: Arns, clock: Clock) -> None:
+    def __init__(
+        self, documents: Documents, records: Records, changes: Changes, arns: Arns, clock: Clock, tags: Tags
+    ) -> None:
         self._records = records
         self._order = CreationOrder(documents, "policy")
         self._changes = changes
         self._arns = arns
         self._clock = clock
+        self._tags = tags
+        tags.register("policy", records.policies.presence)
 
     def arn(self, name: str) -> str:
         return self._arns.iot("policy", name)
 
-    async def create(self, name: str, document: str) -> Policy:
+    async def create(self, name: str, document: str, *, tags: Mapping[str, str] | None = None) -> Policy:
         """Make a policy with `document` as version 1. Raises MalformedPolicy, InvalidRequest, ResourceAlreadyExists."""
         POLICY_NAME.check(name)
         check_document(document)
@@ -66,6 +72,7 @@ class Policies:
             await self._changes.commit(
                 self._records.policies.putting(name, value, expect=0),
                 *self._order.entering(name, now),
+                self._tags.putting(self.arn(name), tags or {}),
                 change=_change(name),
             )
             return value
@@ -104,6 +111,7 @@ class Policies:
             await self._changes.commit(
                 self._records.policies.deleting(name, expect=stored.version),
                 *self._order.leaving(name, stored.value.created),
+                self._tags.deleting(self.arn(name)),
                 change=_change(name),
             )
 
@@ -167,7 +175,8 @@ class Policies:
             )
         if len(policy.versions) > 1:
             raise DeleteConflict(
-                f"The policy cannot be deleted as versions other than the default version exist (name={policy.name})"
+                "Cannot delete the policy because it has one or more policy versions attached to it"
+                f" (name={policy.name})"
             )
 
     async def _write(

@@ -58,6 +58,8 @@ class PolicyAttachments:
         async def attempt() -> None:
             stored = await self._policies.stored(policy)
             holding = await self._holding(holder)
+            if holder.kind is HolderKind.GROUP:
+                await self._groups.static(holder.name)
             there = await self._records.policy_attachments.scan(prefix=holder.prefix)
             if any(one.value.policy == policy for one in there):
                 return
@@ -134,7 +136,10 @@ class PolicyAttachments:
             case HolderKind.CERTIFICATE:
                 return held(self._records.certificates, await self._certificates.stored(holder.name))
             case HolderKind.GROUP:
-                return held(self._records.thing_groups, await self._groups.stored(holder.name))
+                try:
+                    return held(self._records.thing_groups, await self._groups.stored(holder.name))
+                except ResourceNotFound:
+                    raise ResourceNotFound(f"Thing group not found: {holder.target(self._arns)}") from None
             case HolderKind.IDENTITY:
                 known = await self._records.cognito_identities.get(holder.name)
                 return self._records.cognito_identities.putting(

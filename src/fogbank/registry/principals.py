@@ -7,6 +7,8 @@ what the registry's own writes touch, as soon as it is durable and before anyone
 that overlap a write.
 """
 
+from collections.abc import Awaitable, Callable
+
 import msgspec
 from cryptography import x509
 
@@ -17,16 +19,26 @@ from fogbank.registry.cache import Cache
 from fogbank.registry.certificate_variables import Variables, certificate_variables
 from fogbank.registry.certificates import certificate_id_of
 from fogbank.registry.changes import Change, Changes
-from fogbank.registry.records import CertificateStatus, Records, attachments_prefix, memberships_prefix
+from fogbank.registry.records import (
+    CertificateStatus,
+    PropagatingAttribute,
+    Records,
+    attachments_prefix,
+    memberships_prefix,
+)
 from fogbank.registry.targets import Holder, HolderKind
 
 CERTIFICATES = 16_384
 """How many certificates, and attachments of certificates, are remembered: about a kilobyte each."""
 THINGS = 16_384
 POLICIES = 4_096
+TYPES = 1_024
 MANY_THINGS = 64
 """A certificate with more things (a shared one, a gateway's) has them looked up one by one."""
 _LONGEST_CERTIFICATE = 65_536
+
+ClaimRights = Callable[[str], Awaitable[PolicyDocument | None]]
+"""Given a certificate's ID, the rights of the claim that it is."""
 
 
 class _Known(msgspec.Struct, frozen=True):
@@ -36,6 +48,7 @@ class _Known(msgspec.Struct, frozen=True):
     not_before: float
     not_after: float
     variables: Variables
+    listed: bool
 
 
 class _Thing(msgspec.Struct, frozen=True):
@@ -58,6 +71,9 @@ class Principals:
         self._attached = Cache(CERTIFICATES, self._read_attached)
         self._policies = Cache(POLICIES, self._read_policy)
         self._things = Cache(THINGS, self._read_thing)
+        self._propagating = Cache(TYPES, self._read_propagating)
+        self.claim_rights: ClaimRights | None = None
+        """Set by whoever makes claims: asked for the rights of certificates that are in no list."""
         changes.invalidate(self._forget)
 
     async def identify(self, certificate: bytes) -> Identity:
@@ -88,6 +104,7 @@ class Principals:
                 holders += [Holder(HolderKind.GROUP, group) for group in thing.groups]
             names = dict.fromkeys([name for one in holders for name in await self._policy_names.get(one) or ()])
             policies = [await self._policies.get(name) for name in names]
+            policies.append(await self._of_claim(identity.id))
             if before == self._changes.count:
                 return Grant(tuple(one for one in policies if one is not None), _context(thing, client_id))
 
@@ -112,14 +129,33 @@ class Principals:
         return "certificate is not valid yet" if now < known.not_before else ""
 
     async def _thing(self, id_: str, client_id: str | None) -> _Thing | None:
-        attached = None if client_id is None else await self._attachment(id_, client_id)
-        if attached is None:
+        if client_id is None or (attached := await self._attachment(id_, client_id)) is None:
             return None
         name, exclusive = attached
         thing = await self._things.get(name)
-        if thing is None or not exclusive:
+        if thing is None:
+            return None
+        properties = await self._properties(thing.context, client_id)
+        if not exclusive and not properties:
             return thing
-        return msgspec.structs.replace(thing, context=msgspec.structs.replace(thing.context, exclusive=True))
+        context = msgspec.structs.replace(thing.context, exclusive=exclusive, properties=properties)
+        return msgspec.structs.replace(thing, context=context)
+
+    async def _properties(self, thing: ThingContext, client_id: str) -> tuple[tuple[str, str], ...]:
+        """What the thing's type propagates of its attributes and its connection. An attribute that it has not is left
+        out (UNVERIFIED)."""
+        if thing.type_name is None:
+            return ()
+        values = {"iot:ClientId": client_id, "iot:Thing.ThingName": thing.name}
+        found = []
+        for one in await self._propagating.get(thing.type_name) or ():
+            if one.thing_attribute is not None:
+                value = thing.attributes.get(one.thing_attribute)
+            else:
+                value = values.get(one.connection_attribute or "")
+            if value is not None:
+                found.append((one.key, value))
+        return tuple(found)
 
     async def _attachment(self, id_: str, client_id: str) -> tuple[str, bool] | None:
         """The thing that stands behind the connection, and whether it is the certificate's only one."""
@@ -135,6 +171,13 @@ class Principals:
         found = await self._records.thing_attachments.get(attachments_prefix(id_) + client_id)
         return None if found is None else (client_id, False)
 
+    async def _of_claim(self, id_: str) -> PolicyDocument | None:
+        """The rights that a provisioning claim has by itself; None where the certificate is none."""
+        known = await self._certificates.get(id_)
+        if known is None or known.listed or self.claim_rights is None:
+            return None
+        return await self.claim_rights(id_)
+
     def _forget(self, change: Change) -> None:
         for id_ in change.certificates:
             self._certificates.forget(id_)
@@ -144,6 +187,8 @@ class Principals:
             self._policies.forget(name)
         for name in change.things:
             self._things.forget(name)
+        for name in change.types:
+            self._propagating.forget(name)
         for name in change.groups:
             self._policy_names.forget(Holder(HolderKind.GROUP, name))
 
@@ -153,7 +198,7 @@ class Principals:
             return None
         value = stored.value
         variables = certificate_variables(x509.load_pem_x509_certificate(value.pem.encode()))
-        return _Known(value.status, value.not_before, value.not_after, variables)
+        return _Known(value.status, value.not_before, value.not_after, variables, value.listed)
 
     async def _read_policy_names(self, holder: Holder) -> tuple[str, ...] | None:
         """A certificate without policies, which may be a stranger's, is not remembered; a group without any is."""
@@ -171,6 +216,10 @@ class Principals:
     async def _read_policy(self, name: str) -> PolicyDocument | None:
         stored = await self._records.policies.get(name)
         return None if stored is None else PolicyDocument(name, stored.value.document)
+
+    async def _read_propagating(self, name: str) -> tuple[PropagatingAttribute, ...] | None:
+        stored = await self._records.thing_types.get(name)
+        return None if stored is None else stored.value.propagating
 
     async def _read_thing(self, name: str) -> _Thing | None:
         stored = await self._records.things.get(name)

@@ -17,10 +17,10 @@ import msgspec
 
 from fogbank.ports import Expect, Put
 from fogbank.registry.changes import Change, Changes
-from fogbank.registry.records import Policy, ThingGroup
+from fogbank.registry.records import BillingGroup, Policy, ThingGroup
 from fogbank.storage.collection import Collection, Stored
 
-T = TypeVar("T", Policy, ThingGroup)
+T = TypeVar("T", Policy, ThingGroup, BillingGroup)
 
 
 def relying(collection: Collection[T], stored: Stored[T]) -> Put | Expect:

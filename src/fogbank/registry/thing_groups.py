@@ -1,10 +1,11 @@
-"""Static thing groups: a forest whose branches bear policies (developer guide, thing-groups).
+"""Thing groups: a forest whose branches bear policies (developer guide, thing-groups).
 
 A group's parent is fixed when it is made, so that each group keeps its whole path and nobody ever climbs the tree.
 """
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 
 import msgspec
 
@@ -13,10 +14,18 @@ from fogbank.clock import Clock
 from fogbank.errors import InvalidRequest, ResourceAlreadyExists, ResourceNotFound, VersionConflict
 from fogbank.registry.changes import Change, Changes, held, settle
 from fogbank.registry.constraints import THING_GROUP_DESCRIPTION, THING_GROUP_NAME
+from fogbank.registry.happenings import (
+    GroupHappening,
+    Happening,
+    HierarchyHappening,
+    MembershipHappening,
+    Operation,
+)
 from fogbank.registry.holders import certificates_within, members_of
 from fogbank.registry.paging import Page, Paging, Read, filtered
-from fogbank.registry.records import Records, ThingGroup
+from fogbank.registry.records import DynamicQuery, Membership, Records, ThingGroup
 from fogbank.registry.removal import mark
+from fogbank.registry.tags import Tags
 from fogbank.registry.targets import Holder, HolderKind
 from fogbank.registry.things import AttributeUpdate, checked_attributes
 from fogbank.storage.collection import Stored
@@ -39,13 +48,15 @@ class GroupSearch(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ThingGroups:
-    """The static thing groups of the account."""
+    """The thing groups of the account, static and dynamic; the latter are made through `index.dynamic_groups`."""
 
-    def __init__(self, records: Records, changes: Changes, arns: Arns, clock: Clock) -> None:
+    def __init__(self, records: Records, changes: Changes, arns: Arns, clock: Clock, tags: Tags) -> None:
         self._records = records
         self._changes = changes
         self._arns = arns
         self._clock = clock
+        self._tags = tags
+        tags.register("thinggroup", records.thing_groups.presence)
 
     def arn(self, name: str) -> str:
         return self._arns.iot("thinggroup", name)
@@ -57,8 +68,10 @@ class ThingGroups:
         parent: str | None = None,
         description: str | None = None,
         attributes: Mapping[str, str] | None = None,
+        dynamic: DynamicQuery | None = None,
+        tags: Mapping[str, str] | None = None,
     ) -> ThingGroup:
-        """Make a group; the same name with the same configuration succeeds and changes nothing.
+        """Make a group; the same name with the same configuration succeeds and changes nothing, tags neither.
 
         Raises InvalidRequest (for a parent that does not exist too), ResourceAlreadyExists.
         """
@@ -71,9 +84,10 @@ class ThingGroups:
             stored = await self._records.thing_groups.get(name)
             if stored is not None:
                 there = stored.value
-                if (there.parent, there.description, there.attributes) != (parent, description, given):
+                asked = (parent, description, given, _asked(dynamic))
+                if (there.parent, there.description, there.attributes, _asked(there.dynamic)) != asked:
                     raise ResourceAlreadyExists(
-                        f"Thing group {name} already exists in account with different configuration",
+                        f"Thing Group {name} already exists in current account with different properties",
                         resourceId=there.id,
                         resourceArn=self.arn(name),
                     )
@@ -86,11 +100,16 @@ class ThingGroups:
                 ancestors=() if above is None else above.value.path,
                 description=description,
                 attributes=given,
+                dynamic=dynamic,
             )
             await self._changes.commit(
                 *(() if above is None else (held(self._records.thing_groups, above),)),
                 self._records.thing_groups.putting(name, value, expect=0),
-                change=_change(name),
+                self._tags.putting(self.arn(name), tags or {}),
+                change=Change(
+                    groups=frozenset((name,)),
+                    happened=partial(_happened, Operation.CREATED, value, await self._above(value)),
+                ),
             )
             return value
 
@@ -105,6 +124,12 @@ class ThingGroups:
         found = await self._records.thing_groups.get(THING_GROUP_NAME.check(name))
         if found is None:
             raise ResourceNotFound(f"Thing group {name} not found")
+        return found
+
+    async def static(self, name: str) -> Stored[ThingGroup]:
+        """As `stored`, of a group that things can be put into. Raises ResourceNotFound, InvalidRequest."""
+        found = await self.stored(name)
+        _check_kind(found.value, dynamic=False)
         return found
 
     async def page(self, paging: Paging, search: GroupSearch | None = None) -> Page[ThingGroup]:
@@ -124,8 +149,9 @@ class ThingGroups:
         description: str | None = None,
         attributes: AttributeUpdate | None = None,
         expected_version: int | None = None,
+        requery: Callable[[DynamicQuery], DynamicQuery] | None = None,
     ) -> ThingGroup:
-        """Change what is given and raise the version by one.
+        """Change what is given and raise the version by one. `requery` changes the query; it is for dynamic groups.
 
         Raises InvalidRequest, ResourceNotFound, VersionConflict.
         """
@@ -136,21 +162,26 @@ class ThingGroups:
         async def attempt() -> ThingGroup:
             stored = await self.stored(name)
             before = stored.value
+            _check_kind(before, dynamic=requery is not None)
             _check_version(before, expected_version)
             after = msgspec.structs.replace(
                 before,
                 description=before.description if description is None else description,
                 attributes=before.attributes if attributes is None else attributes.apply(before.attributes),
                 version=before.version + 1,
+                dynamic=before.dynamic if requery is None or before.dynamic is None else requery(before.dynamic),
             )
             _check_count(after.attributes)
-            write = self._records.thing_groups.putting(name, after, expect=stored.version)
-            await self._changes.commit(write, change=Change())
+            happening = GroupHappening(Operation.UPDATED, after, await self._above(after))
+            await self._changes.commit(
+                self._records.thing_groups.putting(name, after, expect=stored.version),
+                change=Change(groups=frozenset((name,)), happened=lambda: [happening]),
+            )
             return after
 
         return await settle(attempt)
 
-    async def delete(self, name: str, *, expected_version: int | None = None) -> None:
+    async def delete(self, name: str, *, expected_version: int | None = None, dynamic: bool = False) -> None:
         """Remove a group that has no children; its things leave it, its policies are detached.
 
         One that does not exist is no error. Raises InvalidRequest, VersionConflict.
@@ -161,6 +192,7 @@ class ThingGroups:
             found = await self._records.thing_groups.get(name)
             if found is None:
                 return
+            _check_kind(found.value, dynamic=dynamic)
             _check_version(found.value, expected_version)
             if await self._records.thing_groups.find("parent", name, limit=1):
                 raise InvalidRequest(
@@ -172,22 +204,36 @@ class ThingGroups:
             certificates = await certificates_within(self._records, name)
             await self._changes.commit(
                 self._records.thing_groups.deleting(name, expect=stored.version),
-                *(self._records.memberships.deleting(one.key) for one in members),
+                *(self._records.memberships.deleting(one.key, expect=one.version) for one in members),
                 *(self._records.policy_attachments.deleting(one.key) for one in policies),
+                self._tags.deleting(self.arn(name)),
                 change=Change(
                     groups=frozenset((name,)),
                     things=frozenset(one.value.thing for one in members),
                     identities=certificates,
+                    happened=partial(
+                        _happened,
+                        Operation.DELETED,
+                        stored.value,
+                        await self._above(stored.value),
+                        [one.value for one in members],
+                    ),
                 ),
             )
 
         await settle(attempt)
+
+    async def _above(self, group: ThingGroup) -> list[ThingGroup]:
+        """The groups above it, the root first: all are there as long as it is."""
+        found = [await self._records.thing_groups.get(name) for name in group.ancestors]
+        return [one.value for one in found if one is not None]
 
     async def _parent(self, name: str) -> Stored[ThingGroup]:
         """Raises InvalidRequest where no child can be made below it."""
         found = await self._records.thing_groups.get(THING_GROUP_NAME.check(name))
         if found is None:
             raise InvalidRequest(f"Parent thing group {name} not found")
+        _check_kind(found.value, dynamic=False)
         if len(found.value.path) >= DEPTH:
             raise InvalidRequest(f"Thing group {name} is at depth {DEPTH}, below which there are no groups")
         if len(await self._records.thing_groups.find("parent", name, limit=CHILDREN)) >= CHILDREN:
@@ -206,8 +252,36 @@ class ThingGroups:
         return filtered(read, lambda one: one.name.startswith(search.prefix)) if search.prefix else read
 
 
-def _change(name: str) -> Change:
-    return Change(groups=frozenset((name,)))
+def _happened(
+    operation: Operation, group: ThingGroup, above: Sequence[ThingGroup], left: Sequence[Membership] = ()
+) -> Iterator[Happening]:
+    """What a group's creation or deletion means to those who listen: its things leave it before it goes."""
+    for one in left:
+        yield MembershipHappening(Operation.REMOVED, one)
+    deleted = operation is Operation.DELETED
+    if above and deleted:
+        yield HierarchyHappening(Operation.REMOVED, above[-1], group)
+    yield GroupHappening(operation, group, above)
+    if above and not deleted:
+        yield HierarchyHappening(Operation.ADDED, above[-1], group)
+
+
+def _asked(dynamic: DynamicQuery | None) -> tuple[str, ...] | None:
+    """What of a dynamic group's query the caller has a say in."""
+    return None if dynamic is None else (dynamic.text, dynamic.index, dynamic.version)
+
+
+def _check_kind(group: ThingGroup, *, dynamic: bool) -> None:
+    """Raises InvalidRequest where an operation on one kind of group is tried on the other; AWS's text is not known."""
+    if (group.dynamic is not None) is dynamic:
+        return
+    if dynamic:
+        raise InvalidRequest(f"Thing group {group.name} is not a dynamic thing group")
+    raise InvalidRequest(
+        f"Thing group {group.name} is a dynamic thing group: its query decides which things are in it, it has no"
+        " hierarchy and no policies, and it is updated and deleted by UpdateDynamicThingGroup and"
+        " DeleteDynamicThingGroup"
+    )
 
 
 def _check_description(description: str | None) -> None:

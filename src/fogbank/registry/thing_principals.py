@@ -5,7 +5,7 @@ As with policies, an attachment is written together with the certificate and the
 
 from fogbank.arns import Arns
 from fogbank.clock import Clock
-from fogbank.errors import InvalidRequest
+from fogbank.errors import InvalidRequest, ResourceNotFound
 from fogbank.registry.certificates import Certificates
 from fogbank.registry.changes import Change, Changes, held, settle
 from fogbank.registry.paging import Page, Paging, filtered
@@ -80,7 +80,12 @@ class ThingPrincipals:
 
     async def of_thing(self, thing: str, paging: Paging, *, exclusive: bool | None = None) -> Page[ThingAttachment]:
         """The attachments of `thing`, of one type where `exclusive` is given. Raises ResourceNotFound."""
-        await self._things.stored(thing)
+        try:
+            await self._things.stored(thing)
+        except ResourceNotFound:
+            raise ResourceNotFound(
+                f"Failed to list principals for thing {thing} because the thing does not exist in your account"
+            ) from None
 
         async def read(after: str, limit: int) -> list[Stored[ThingAttachment]]:
             return await self._records.thing_attachments.find("thing", thing, after=after, limit=limit)

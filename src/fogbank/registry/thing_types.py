@@ -1,7 +1,8 @@
 """Thing types: what things of one kind share (developer guide, thing-types)."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 
 import msgspec
 
@@ -9,12 +10,24 @@ from fogbank.arns import Arns
 from fogbank.clock import Clock
 from fogbank.errors import InvalidRequest, ResourceAlreadyExists, ResourceNotFound
 from fogbank.registry.changes import Change, Changes, settle
-from fogbank.registry.constraints import ATTRIBUTE_NAME, THING_TYPE_DESCRIPTION, THING_TYPE_NAME
+from fogbank.registry.constraints import (
+    ATTRIBUTE_NAME,
+    THING_TYPE_DESCRIPTION,
+    THING_TYPE_NAME,
+    USER_PROPERTY_KEY,
+)
+from fogbank.registry.happenings import Operation, TypeHappening
+from fogbank.registry.holders import certificates_of_type
 from fogbank.registry.paging import Page, Paging
-from fogbank.registry.records import Records, ThingType
+from fogbank.registry.records import PropagatingAttribute, Records, ThingType
+from fogbank.registry.tags import Tags
 from fogbank.storage.collection import Stored
 
 SEARCHABLE_ATTRIBUTES = 3
+PROPAGATING_ATTRIBUTES = 20
+"""(general reference, IoT Core thing type limits)"""
+CONNECTION_ATTRIBUTES = ("iot:ClientId", "iot:Thing.ThingName")
+"""What a connection can propagate (CloudFormation user guide, AWS::IoT::ThingType PropagatingAttribute)."""
 DELETE_AFTER = 5 * 60
 """Seconds between deprecation and deletion."""
 
@@ -22,17 +35,27 @@ DELETE_AFTER = 5 * 60
 class ThingTypes:
     """The thing types of the account."""
 
-    def __init__(self, records: Records, changes: Changes, arns: Arns, clock: Clock) -> None:
+    def __init__(self, records: Records, changes: Changes, arns: Arns, clock: Clock, tags: Tags) -> None:
         self._records = records
         self._changes = changes
         self._arns = arns
         self._clock = clock
+        self._tags = tags
+        tags.register("thingtype", records.thing_types.presence)
 
     def arn(self, name: str) -> str:
         return self._arns.iot("thingtype", name)
 
-    async def create(self, name: str, description: str | None = None, searchable: Sequence[str] = ()) -> ThingType:
-        """Make a type; the same name with the same configuration succeeds and changes nothing.
+    async def create(
+        self,
+        name: str,
+        description: str | None = None,
+        searchable: Sequence[str] = (),
+        *,
+        propagating: Sequence[PropagatingAttribute] = (),
+        tags: Mapping[str, str] | None = None,
+    ) -> ThingType:
+        """Make a type; the same name with the same configuration succeeds and changes nothing, tags neither.
 
         Raises InvalidRequest, ResourceAlreadyExists.
         """
@@ -43,16 +66,20 @@ class ThingTypes:
             created=self._clock.time(),
             description=_checked_description(description),
             searchable=_checked_searchable(searchable),
+            propagating=_checked_propagating(propagating),
         )
 
         async def attempt() -> ThingType:
             stored = await self._records.thing_types.get(name)
             if stored is None:
-                write = self._records.thing_types.putting(name, wanted, expect=0)
-                await self._changes.commit(write, change=Change())
+                await self._changes.commit(
+                    self._records.thing_types.putting(name, wanted, expect=0),
+                    self._tags.putting(self.arn(name), tags or {}),
+                    change=Change(happened=lambda: [TypeHappening(Operation.CREATED, wanted)]),
+                )
                 return wanted
             there = stored.value
-            if (there.description, set(there.searchable)) != (wanted.description, set(wanted.searchable)):
+            if _configuration(there) != _configuration(wanted):
                 raise ResourceAlreadyExists(
                     f"Thing type {name} already exists with different properties",
                     resourceId=there.id,
@@ -83,12 +110,18 @@ class ThingTypes:
         )
         return Page([one.value for one in page.items], page.next)
 
-    async def update(self, name: str, description: str | None, searchable: Sequence[str] | None) -> None:
-        """Change the description; searchable attributes are fixed at creation and may only be repeated.
-
-        Raises ResourceNotFound, InvalidRequest.
+    async def update(
+        self,
+        name: str,
+        description: str | None,
+        searchable: Sequence[str] | None,
+        propagating: Sequence[PropagatingAttribute] | None = None,
+    ) -> None:
+        """Change the description or what propagates; what is None stays. Searchable attributes are fixed at creation
+        and may only be repeated. Raises ResourceNotFound, InvalidRequest.
         """
         _checked_description(description)
+        wanted = None if propagating is None else _checked_propagating(propagating)
 
         async def attempt() -> None:
             stored = await self.stored(name)
@@ -96,8 +129,12 @@ class ThingTypes:
                 raise InvalidRequest(f"Thing type {name} is deprecated and cannot be updated")
             if searchable is not None and set(searchable) != set(stored.value.searchable):
                 raise InvalidRequest(f"The searchable attributes of thing type {name} cannot be changed")
-            if description is not None:
-                await self._write(stored, msgspec.structs.replace(stored.value, description=description))
+            after = msgspec.structs.replace(
+                stored.value,
+                description=stored.value.description if description is None else description,
+                propagating=stored.value.propagating if wanted is None else wanted,
+            )
+            await self._write(stored, after)
 
         await settle(attempt)
 
@@ -132,14 +169,31 @@ class ThingTypes:
                 )
             if await self._records.things.find("type", name, limit=1):
                 raise InvalidRequest(f"Cannot delete thing type : {name}. It still has things associated with it")
-            write = self._records.thing_types.deleting(name, expect=stored.version)
-            await self._changes.commit(write, change=Change())
+            await self._changes.commit(
+                self._records.thing_types.deleting(name, expect=stored.version),
+                self._tags.deleting(self.arn(name)),
+                change=Change(
+                    types=frozenset((name,)), happened=lambda: [TypeHappening(Operation.DELETED, stored.value)]
+                ),
+            )
 
         await settle(attempt)
 
     async def _write(self, stored: Stored[ThingType], value: ThingType) -> None:
-        write = self._records.thing_types.putting(stored.key, value, expect=stored.version)
-        await self._changes.commit(write, change=Change())
+        propagates = value.propagating != stored.value.propagating
+        await self._changes.commit(
+            self._records.thing_types.putting(stored.key, value, expect=stored.version),
+            change=Change(
+                types=frozenset((value.name,)),
+                touched=partial(certificates_of_type, self._records, value.name) if propagates else None,
+                happened=lambda: [TypeHappening(Operation.UPDATED, value)],
+            ),
+        )
+
+
+def _configuration(type_: ThingType) -> tuple[object, ...]:
+    """What the same type created once more must have in common with the one there is."""
+    return type_.description, set(type_.searchable), type_.propagating
 
 
 def _checked_description(description: str | None) -> str | None:
@@ -152,3 +206,21 @@ def _checked_searchable(names: Sequence[str]) -> tuple[str, ...]:
     if len(set(names)) < len(names):
         raise InvalidRequest("A searchable attribute is named twice")
     return tuple(ATTRIBUTE_NAME.check(name) for name in names)
+
+
+def _checked_propagating(wanted: Sequence[PropagatingAttribute]) -> tuple[PropagatingAttribute, ...]:
+    if len(wanted) > PROPAGATING_ATTRIBUTES:
+        raise InvalidRequest(f"A thing type has at most {PROPAGATING_ATTRIBUTES} propagating attributes")
+    for one in wanted:
+        USER_PROPERTY_KEY.check(one.key)
+        if (one.thing_attribute is None) is (one.connection_attribute is None):
+            raise InvalidRequest(f"userPropertyKey {one.key} needs a thingAttribute or a connectionAttribute, and one")
+        if one.thing_attribute is not None:
+            ATTRIBUTE_NAME.check(one.thing_attribute)
+        elif one.connection_attribute not in CONNECTION_ATTRIBUTES:
+            raise InvalidRequest(
+                f"connectionAttribute {one.connection_attribute!r} is none of {', '.join(CONNECTION_ATTRIBUTES)}"
+            )
+    if len({one.key for one in wanted}) < len(wanted):
+        raise InvalidRequest("A userPropertyKey is named twice")
+    return tuple(wanted)

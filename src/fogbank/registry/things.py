@@ -1,16 +1,27 @@
 """Things: the devices of the registry (developer guide, thing-registry)."""
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 
 import msgspec
 
 from fogbank.arns import Arns
 from fogbank.errors import InvalidRequest, ResourceAlreadyExists, ResourceNotFound, VersionConflict
+from fogbank.ports import Expect, Put
+from fogbank.registry.billing_groups import BillingGroups
 from fogbank.registry.changes import Change, Changes, settle
 from fogbank.registry.constraints import ATTRIBUTE_NAME, ATTRIBUTE_VALUE, THING_NAME, THING_TYPE_NAME
+from fogbank.registry.happenings import (
+    AssociationHappening,
+    Happening,
+    MembershipHappening,
+    Operation,
+    ThingHappening,
+)
 from fogbank.registry.paging import Page, Paging, filtered
-from fogbank.registry.records import Records, Thing, attribute_entry, memberships_prefix
+from fogbank.registry.records import BillingMembership, Membership, Records, Thing, attribute_entry, memberships_prefix
+from fogbank.registry.removal import relying
 from fogbank.registry.thing_types import ThingTypes
 from fogbank.storage.collection import Stored
 
@@ -66,21 +77,29 @@ class AttributeUpdate(msgspec.Struct, frozen=True):
 class Things:
     """The things of the account."""
 
-    def __init__(self, records: Records, changes: Changes, arns: Arns, types: ThingTypes) -> None:
+    def __init__(
+        self, records: Records, changes: Changes, arns: Arns, *, types: ThingTypes, billing_groups: BillingGroups
+    ) -> None:
         self._records = records
         self._changes = changes
         self._arns = arns
         self._types = types
+        self._billing_groups = billing_groups
 
     def arn(self, name: str) -> str:
         return self._arns.iot("thing", name)
 
     async def create(
-        self, name: str, *, type_name: str | None = None, attributes: Mapping[str, str] | None = None
+        self,
+        name: str,
+        *,
+        type_name: str | None = None,
+        attributes: Mapping[str, str] | None = None,
+        billing_group: str | None = None,
     ) -> Thing:
         """Make a thing; the same name with the same configuration succeeds and changes nothing.
 
-        Raises InvalidRequest, ResourceNotFound (the type), ResourceAlreadyExists.
+        Raises InvalidRequest, ResourceNotFound (the type, the billing group), ResourceAlreadyExists.
         """
         THING_NAME.check(name)
         given = AttributeUpdate(checked_attributes(attributes or {})).apply({})
@@ -90,7 +109,9 @@ class Things:
             stored = await self._records.things.get(name)
             if stored is not None:
                 there = stored.value
-                if (there.type_name, there.attributes) != (type_name, given):
+                billed = await self._records.billing_memberships.get(name)
+                billed_to = None if billed is None else billed.value.group
+                if (there.type_name, there.attributes, billed_to) != (type_name, given, billing_group):
                     raise ResourceAlreadyExists(
                         f"Thing {name} already exists in account with different configuration",
                         resourceId=there.id,
@@ -99,8 +120,11 @@ class Things:
                 return there
             await self._check_type(type_name)
             _check_counts(wanted)
-            write = self._records.things.putting(name, wanted, expect=0)
-            await self._changes.commit(write, change=_change(name))
+            await self._changes.commit(
+                self._records.things.putting(name, wanted, expect=0),
+                *(() if billing_group is None else await self._billing(name, billing_group)),
+                change=Change(things=frozenset((name,)), happened=partial(_happened, None, wanted)),
+            )
             return wanted
 
         return await settle(attempt)
@@ -160,7 +184,11 @@ class Things:
             _check_counts(after)
             await self._changes.commit(
                 self._records.things.putting(name, after, expect=stored.version),
-                change=_change(name, await self._principals(name)),
+                change=Change(
+                    things=frozenset((name,)),
+                    identities=await self._principals(name),
+                    happened=partial(_happened, before, after),
+                ),
             )
             return after
 
@@ -183,8 +211,12 @@ class Things:
             members = await self._records.memberships.scan(prefix=memberships_prefix(name))
             await self._changes.commit(
                 self._records.things.deleting(name, expect=stored.version),
-                *(self._records.memberships.deleting(one.key) for one in members),
-                change=_change(name),
+                *(self._records.memberships.deleting(one.key, expect=one.version) for one in members),
+                self._records.billing_memberships.deleting(name),
+                change=Change(
+                    things=frozenset((name,)),
+                    happened=partial(_happened, stored.value, None, [one.value for one in members]),
+                ),
             )
 
         await settle(attempt)
@@ -197,6 +229,13 @@ class Things:
         """
         if type_name is not None and (await self._types.describe(type_name)).deprecated is not None:
             raise InvalidRequest(f"Can not associate a thing with deprecated thing type: {type_name}")
+
+    async def _billing(self, name: str, group: str) -> tuple[Put | Expect, Put]:
+        """The writes that put a new thing in a billing group. Raises ResourceNotFound, InvalidRequest."""
+        return (
+            relying(self._records.billing_groups, await self._billing_groups.stored(group)),
+            self._records.billing_memberships.putting(name, BillingMembership(name, group), expect=0),
+        )
 
     async def _principals(self, name: str) -> frozenset[str]:
         attached = await self._records.thing_attachments.find("thing", name)
@@ -213,8 +252,20 @@ class Things:
         return await self._records.things.scan(after=after, limit=limit)
 
 
-def _change(name: str, identities: frozenset[str] = frozenset()) -> Change:
-    return Change(things=frozenset((name,)), identities=identities)
+def _happened(before: Thing | None, after: Thing | None, left: Sequence[Membership] = ()) -> Iterator[Happening]:
+    """What a change of a thing means to those who listen: it leaves groups and types before it goes."""
+    for one in left:
+        yield MembershipHappening(Operation.REMOVED, one)
+    old, new = (None if one is None else one.type_name for one in (before, after))
+    if old != new and before is not None and old is not None:
+        yield AssociationHappening(Operation.REMOVED, before, old)
+    if after is None:
+        assert before is not None, "a change is of something"
+        yield ThingHappening(Operation.DELETED, before)
+    else:
+        yield ThingHappening(Operation.CREATED if before is None else Operation.UPDATED, after)
+        if old != new and new is not None:
+            yield AssociationHappening(Operation.ADDED, after, new)
 
 
 def checked_attributes(attributes: Mapping[str, str]) -> Mapping[str, str]:

@@ -5,14 +5,14 @@ A change is compiled, committed, and only then switched over in the engine; the 
 
 import asyncio
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
 import msgspec
 
 from fogbank.arns import Arns
 from fogbank.clock import Clock
 from fogbank.errors import FogbankError, InvalidRequest, ResourceAlreadyExists
-from fogbank.ports import Delete, Documents, Put, StaleVersion, StorageError
+from fogbank.ports import Delete, Documents, Put, ResourceTags, StaleVersion, StorageError
 from fogbank.rules.compiled import CompiledRule
 from fogbank.rules.definition import Members, Rule, RulePayload, check_name, read_payload, rules_of
 from fogbank.rules.destinations import Destinations
@@ -50,6 +50,7 @@ class TopicRules:
         arns: Arns,
         clock: Clock,
         *,
+        tags: ResourceTags,
         destinations: Destinations | None = None,
         max_rules: int | None = MAX_RULES,
     ) -> None:
@@ -61,6 +62,8 @@ class TopicRules:
         self._arns = arns
         self._clock = clock
         self._max_rules = max_rules
+        self._tags = tags
+        tags.register("rule", self._stored.presence)
         self._changing: set[str] = set()
         self._tasks = Tasks("rule-changes")
 
@@ -97,7 +100,14 @@ class TopicRules:
             return RulePage(found)
         return RulePage(found[:limit], _write_token(found[limit - 1].name))
 
-    async def create(self, name: str, payload: Members, may_pass: MayPass | None = None) -> Rule:
+    async def create(
+        self,
+        name: str,
+        payload: Members,
+        may_pass: MayPass | None = None,
+        *,
+        tags: Mapping[str, str] | None = None,
+    ) -> Rule:
         """Raises ResourceAlreadyExists, SqlParse, InvalidRequest, and what `may_pass` raises for the rule's roles."""
         compiled = await self._compile(check_name(name), read_payload(payload), self._clock.time())
         if may_pass is not None:
@@ -107,8 +117,8 @@ class TopicRules:
         if self._max_rules is not None and len(await self._stored.scan(limit=self._max_rules)) >= self._max_rules:
             raise InvalidRequest(f"the account has {self._max_rules} rules, which is its quota; delete one first")
         await self._ensure_destinations(compiled)
-        put = self._stored.putting(name, compiled.rule, expect=0)
-        await self._change(name, put, lambda: self._engine.install(compiled))
+        puts = self._stored.putting(name, compiled.rule, expect=0), self._tags.putting(self.arn(name), tags or {})
+        await self._change(name, puts, lambda: self._engine.install(compiled))
         return compiled.rule
 
     async def replace(self, name: str, payload: Members, may_pass: MayPass | None = None) -> Rule:
@@ -130,8 +140,8 @@ class TopicRules:
 
     async def delete(self, name: str) -> None:
         stored = await self._find(name)
-        delete = self._stored.deleting(name, expect=stored.version)
-        await self._change(name, delete, lambda: self._engine.remove(name))
+        deletes = self._stored.deleting(name, expect=stored.version), self._tags.deleting(self.arn(name))
+        await self._change(name, deletes, lambda: self._engine.remove(name))
 
     async def _set_disabled(self, name: str, disabled: bool) -> Rule:
         stored = await self._find(name)
@@ -154,7 +164,7 @@ class TopicRules:
             await may_pass(compiled.roles)
         await self._ensure_destinations(compiled)
         put = self._stored.putting(rule.name, compiled.rule, expect=before.version)
-        await self._change(rule.name, put, lambda: self._engine.install(compiled))
+        await self._change(rule.name, (put,), lambda: self._engine.install(compiled))
         return compiled.rule
 
     async def _ensure_destinations(self, compiled: CompiledRule) -> None:
@@ -163,7 +173,7 @@ class TopicRules:
             error = compiled.error_action
             await self._destinations.ensure((*compiled.actions, *(() if error is None else (error,))))
 
-    async def _change(self, name: str, change: Put | Delete, switch: Callable[[], None]) -> None:
+    async def _change(self, name: str, changes: Sequence[Put | Delete], switch: Callable[[], None]) -> None:
         """Commit a change and switch the engine over, one change of a rule at a time.
 
         In a task of its own: a caller who hangs up must not part what is stored from what runs.
@@ -171,13 +181,15 @@ class TopicRules:
         if name in self._changing:
             raise ConflictingResourceUpdate(f"another change of the rule {name} is under way; try again")
         self._changing.add(name)
-        error = await asyncio.shield(self._tasks.start(self._commit(name, change, switch), name))
+        error = await asyncio.shield(self._tasks.start(self._commit(name, changes, switch), name))
         if error is not None:
             raise error
 
-    async def _commit(self, name: str, change: Put | Delete, switch: Callable[[], None]) -> FogbankError | None:
+    async def _commit(
+        self, name: str, changes: Sequence[Put | Delete], switch: Callable[[], None]
+    ) -> FogbankError | None:
         try:
-            await self._documents.commit(change)
+            await self._documents.commit(*changes)
             switch()
         except StaleVersion:
             return ConflictingResourceUpdate(f"the rule {name} was changed at the same time; try again")

@@ -13,10 +13,15 @@ from fogbank.shadows.requests import UpdateRequest
 
 def current(shadow: Shadow, now: int, token: str | None) -> bytes:
     """The answer to a get: the whole shadow, and the delta where there is one."""
+    return _encode(view(shadow) | {"timestamp": now}, token)
+
+
+def view(shadow: Shadow) -> State:
+    """What a get shows of a shadow: its sections and the delta where there is one, metadata, version."""
     state = shadow.state
     if delta := shadow.delta:
         state["delta"] = delta
-    return _encode({"state": state, "metadata": shadow.metadata, "version": shadow.version, "timestamp": now}, token)
+    return {"state": state, "metadata": shadow.metadata, "version": shadow.version}
 
 
 def accepted(request: UpdateRequest, after: Shadow) -> bytes:
@@ -24,8 +29,8 @@ def accepted(request: UpdateRequest, after: Shadow) -> bytes:
     now = after.timestamp
     written = {name: merge(EMPTY, change, now).metadata for name, change in request.changes.items()}
     answer = {
-        "state": dict(request.changes),
-        "metadata": {name: metadata for name, metadata in written.items() if metadata},
+        "state": None if request.clears else dict(request.changes),
+        "metadata": {"timestamp": now} if request.clears else {name: each for name, each in written.items() if each},
         "version": after.version,
         "timestamp": now,
     }

@@ -42,20 +42,24 @@ class Shadow(msgspec.Struct, frozen=True, omit_defaults=True):
     """A deleted shadow is kept for a while, so that versions go on where it is made again."""
 
     @property
-    def sections(self) -> dict[SectionName, Section]:
-        """Those that hold something."""
-        both: dict[SectionName, Section] = {"desired": self.desired, "reported": self.reported}
-        return {name: section for name, section in both.items() if section.state}
-
-    @property
     def state(self) -> State:
         """The sections that are not empty, by name."""
-        return {name: section.state for name, section in self.sections.items()}
+        state = {}
+        if self.desired.state:
+            state["desired"] = self.desired.state
+        if self.reported.state:
+            state["reported"] = self.reported.state
+        return state
 
     @property
     def metadata(self) -> State:
         """The metadata of the sections that are not empty, by name."""
-        return {name: section.metadata for name, section in self.sections.items()}
+        metadata = {}
+        if self.desired.state:
+            metadata["desired"] = self.desired.metadata
+        if self.reported.state:
+            metadata["reported"] = self.reported.metadata
+        return metadata
 
     @property
     def delta(self) -> State:
@@ -76,41 +80,37 @@ def updated(before: Shadow | None, changes: Changes, now: int) -> Shadow:
 def merge(section: Section, changes: State | None, now: int) -> Section:
     """Merge `changes` in: objects into objects, anything else in place of what was there; null removes.
 
-    What is written gets the timestamp `now`, the same value as before included. An object that is left without keys is
-    removed: AWS keeps no empty ones.
+    What is written gets the timestamp `now`, the same value as before included. Objects without keys are kept, but for
+    a section itself, which is not shown then: that is what AWS was seen to do.
     """
     if changes is None:
         return EMPTY
-    return Section(*_merge(section.state, section.metadata, changes, now))
+    return Section(*_merge(section.state, section.metadata, changes, {"timestamp": now}))
 
 
-def _merge(state: State, metadata: State, changes: State, now: int) -> tuple[State, State]:
+def _merge(state: State, metadata: State, changes: State, leaf: State) -> tuple[State, State]:
     state, metadata = dict(state), dict(metadata)
     for key, change in changes.items():
-        if isinstance(change, dict):
+        if change is None:
+            state.pop(key, None)
+            metadata.pop(key, None)
+        elif isinstance(change, dict):
             below, stamps = state.get(key), metadata.get(key)
             if not (isinstance(below, dict) and isinstance(stamps, dict)):
                 below, stamps = {}, {}
-            change, stamps = _merge(below, stamps, change, now)
-            gone = not change
+            state[key], metadata[key] = _merge(below, stamps, change, leaf)
         else:
-            stamps = stamp(change, now)
-            gone = change is None
-        if gone:
-            state.pop(key, None)
-            metadata.pop(key, None)
-        else:
-            state[key], metadata[key] = change, stamps
+            state[key], metadata[key] = change, stamp(change, leaf)
     return state, metadata
 
 
-def stamp(value: Any, now: int) -> Any:
-    """Metadata for a value: its shape, with `{"timestamp": now}` for each leaf; arrays have one per element."""
+def stamp(value: Any, leaf: State) -> Any:
+    """Metadata for a value: its shape, with `leaf` (`{"timestamp": t}`) for each; arrays have one per element."""
     if isinstance(value, dict):
-        return {key: stamp(one, now) for key, one in value.items()}
+        return {key: stamp(one, leaf) for key, one in value.items()}
     if isinstance(value, list):
-        return [stamp(one, now) for one in value]
-    return {"timestamp": now}
+        return [stamp(one, leaf) for one in value]
+    return leaf
 
 
 def delta(desired: State, reported: State) -> State:

@@ -6,7 +6,7 @@ from fogbank.settings import Limits
 
 
 class ShadowLimits(msgspec.Struct, frozen=True, kw_only=True):
-    """The bounds in force. None where only `pending_bytes` bounds."""
+    """The bounds in force. None where there is none of the kind."""
 
     document_bytes: int
     """Of `desired` and `reported` as JSON, metadata not counted."""
@@ -16,6 +16,12 @@ class ShadowLimits(msgspec.Struct, frozen=True, kw_only=True):
     """Of one request: what MQTT carries at AWS."""
     in_flight: int | None
     """Unanswered requests per thing and connection."""
+    rate: int | None
+    """Requests a second to one shadow."""
+    account_rate: int = 4000
+    """Requests a second to all of them; 400 in AWS's smaller regions."""
+    rates_bind: bool = False
+    """Whether what is more than a rate is refused; else it is served, and named in the log."""
     pending_bytes: int = 32 * 2**20
     """Of all unanswered requests that came over MQTT, together: our own bound on memory."""
 
@@ -23,5 +29,12 @@ class ShadowLimits(msgspec.Struct, frozen=True, kw_only=True):
     def of(cls, limits: Limits) -> "ShadowLimits":
         """The bounds for the instance's choice."""
         if limits is Limits.OPEN:
-            return cls(document_bytes=2**20, depth=100, request_bytes=2 * 2**20, in_flight=None)
-        return cls(document_bytes=8 * 2**10, depth=8, request_bytes=128 * 2**10, in_flight=10)
+            return cls(document_bytes=2**20, depth=100, request_bytes=2 * 2**20, in_flight=None, rate=None)
+        return cls(
+            document_bytes=8 * 2**10,
+            depth=8,
+            request_bytes=128 * 2**10,
+            in_flight=10,
+            rate=20,
+            rates_bind=limits is Limits.STRICT,
+        )

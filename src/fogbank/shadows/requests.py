@@ -19,10 +19,12 @@ class UpdateRequest(msgspec.Struct, frozen=True):
     version: int | None = None
     """The version which the shadow must have; None: does not matter."""
     client_token: str | None = None
+    clears: bool = False
+    """The whole state is null, which removes both sections. AWS was seen to take that."""
 
 
 def parse_update(payload: bytes, limits: ShadowLimits) -> UpdateRequest:
-    """`{"state": {"desired": {...}|null, "reported": {...}|null}, "clientToken": str, "version": int}`.
+    """`{"state": {"desired": {...}|null, "reported": {...}|null}|null, "clientToken": str, "version": int}`.
 
     Other members are ignored, as AWS does. Raises InvalidRequest, RequestEntityTooLarge, UnsupportedDocumentEncoding.
     """
@@ -31,24 +33,48 @@ def parse_update(payload: bytes, limits: ShadowLimits) -> UpdateRequest:
     document = _decode(payload, limits)
     if not isinstance(document, dict) or "state" not in document:
         raise InvalidRequest(errors.MISSING_STATE)
-    if not isinstance(document["state"], dict):
+    state = document["state"]
+    clears = state is None
+    if clears:
+        state = dict.fromkeys(SECTIONS)
+    if not isinstance(state, dict):
         raise InvalidRequest(errors.STATE_NOT_OBJECT)
     token, version = document.get("clientToken"), document.get("version")
     if token is not None and not _is_token(token):
         raise InvalidRequest(errors.INVALID_CLIENT_TOKEN)
     if version is not None and (type(version) is not int or version < 0):
         raise InvalidRequest(errors.INVALID_VERSION)
-    return UpdateRequest(_changes(document["state"], limits), version, token)
+    return UpdateRequest(_changes(state, limits), version, token, clears)
+
+
+class DeleteRequest(msgspec.Struct, frozen=True):
+    """What counts of a request to delete a shadow."""
+
+    version: int | None = None
+    """The version which the shadow must have; None: does not matter."""
+    client_token: str | None = None
+
+
+def parse_delete(payload: bytes) -> DeleteRequest:
+    """`{"version": int, "clientToken": str}`, and whatever else: it never fails of its payload."""
+    document = _members(payload)
+    version, token = document.get("version"), document.get("clientToken")
+    return DeleteRequest(version if type(version) is int else None, token if _is_token(token) else None)
 
 
 def client_token(payload: bytes) -> str | None:
-    """The token of a get or delete, whose payload may otherwise be anything, and of a request that was refused."""
+    """The token of a get, whose payload may otherwise be anything, and of a request that was refused."""
+    token = _members(payload).get("clientToken") if payload else None
+    return token if _is_token(token) else None
+
+
+def _members(payload: bytes) -> dict[str, Any]:
+    """Of the object in a payload; none where there is no such thing in it."""
     try:
         document = msgspec.json.decode(payload)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None
-    token = document.get("clientToken") if isinstance(document, dict) else None
-    return token if _is_token(token) else None
+        return {}
+    return document if isinstance(document, dict) else {}
 
 
 def _decode(payload: bytes, limits: ShadowLimits) -> Any:

@@ -1,6 +1,5 @@
 """Takes requests to shadows off their reserved topics: the MQTT side of the shadow service."""
 
-import asyncio
 import logging
 from collections import defaultdict
 from functools import partial
@@ -69,8 +68,9 @@ class ShadowSubscriber:
         shadow, operation = parse_request_topic(message.topic)
         connection = (*client, shadow.thing)
         refusal = self._refusal(shadow, connection)
+        done = partial(self._done, connection, cost, refusal is not None)
         try:
-            done = self._service.submit(Request(shadow, operation, message.payload, message.origin, refusal))
+            self._service.submit(Request(shadow, operation, message.payload, message.origin, refusal), done)
         except ServiceError as error:
             self._skip(message, error.message)
             return
@@ -78,7 +78,6 @@ class ShadowSubscriber:
         self._pending_of[client] += cost
         if refusal is None:
             self._in_flight[connection] += 1
-        done.add_done_callback(partial(self._done, connection, cost, refusal is not None))
 
     def _has_room(self, client: Client, cost: int) -> bool:
         limit = self._limits.pending_bytes
@@ -97,7 +96,8 @@ class ShadowSubscriber:
             return Throttling(errors.TOO_MANY_REQUESTS)
         return None
 
-    def _done(self, connection: Connection, cost: int, refused: bool, done: asyncio.Future[bytes]) -> None:
+    def _done(self, connection: Connection, cost: int, refused: bool, _: bytes | ServiceError) -> None:
+        """Answered: by a message, that is."""
         self._pending_bytes -= cost
         client = connection[:2]
         self._pending_of[client] -= cost
@@ -109,8 +109,6 @@ class ShadowSubscriber:
             self._in_flight[connection] -= 1
             if not self._in_flight[connection]:
                 del self._in_flight[connection]
-        if not done.cancelled():
-            done.exception()  # told in the rejected document
 
     def _overflow(self, message: Message) -> None:
         if not self._overflowing:

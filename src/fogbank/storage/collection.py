@@ -66,6 +66,11 @@ class Collection(Generic[T]):
         """What fails a batch where `key` is not at `version`, for `Documents.commit`."""
         return Expect(self._kind, key, version)
 
+    async def presence(self, key: str) -> Expect | None:
+        """What fails a batch where `key` is not as it is now, for `Documents.commit`; None where it is not there."""
+        record = await self._documents.get(self._kind, key)
+        return None if record is None else self.expecting(key, record.version)
+
     def _decode(self, record: Record) -> Stored[T]:
         try:
             return Stored(record.key, record.version, self._decoder.decode(record.body))

@@ -4,7 +4,7 @@ A thread that writes gives up the interpreter lock around every statement, and b
 get it back. So each statement takes as many rows as may be, and returns as few as may be.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import islice
 from typing import Any, TypeAlias
 
@@ -18,8 +18,8 @@ Row: TypeAlias = tuple[Any, ...]
 RESERVE = 10_000
 """How many item numbers are set aside at a time: one more row per so many items, and a gap after each restart."""
 
-CHUNKS = (128, 16, 1)
-"""How many rows a statement writes: three sizes, so that three prepared statements serve every number of rows."""
+CHUNKS = (128, 16, 4, 1)
+"""How many rows a statement writes: few sizes, so that as few prepared statements serve every number of rows."""
 
 LONG_RANGE = 64
 """A range of so many numbers is discarded by a statement of its own: that takes half the time per row, or less."""
@@ -28,8 +28,10 @@ LONG_RANGE = 64
 class GroupWriter:
     """Writes within a transaction of `connection`, which its user begins and commits."""
 
-    def __init__(self, connection: apsw.Connection) -> None:
+    def __init__(self, connection: apsw.Connection, may_be_indexed: Callable[[Address], bool]) -> None:
+        """`may_be_indexed` says of a document whether it may have index entries now."""
         self._connection = connection
+        self._may_be_indexed = may_be_indexed
 
     def versions(self, wanted: set[Address]) -> dict[Address, int]:
         """The versions of documents, without those that do not exist. One result row per chunk: a row is a step."""
@@ -58,7 +60,7 @@ class GroupWriter:
         self._in_chunks(
             "WITH written (kind, key) AS (VALUES ",
             ") DELETE FROM document_index WHERE (kind, key) IN (SELECT kind, key FROM written)",
-            list(group.documents),
+            [address for address in group.documents if self._may_be_indexed(address)],
         )
         self._in_chunks(
             "WITH gone (kind, key) AS (VALUES ",

@@ -34,6 +34,7 @@ from fogbank.ports import (
 from fogbank.storage.committer import Committer, Outcome
 from fogbank.storage.group import Append, Batch, Drop, Group, Remove, addresses
 from fogbank.storage.group_writer import GroupWriter, Row
+from fogbank.storage.known import KnownDocuments
 from fogbank.storage.schema import connect, integer, make_file
 
 log = logging.getLogger(__name__)
@@ -56,7 +57,8 @@ class SqliteFile:
         except (apsw.Error, OSError) as error:
             raise StorageError(f"cannot open {path}: {error}") from error
         self._reserved = self._next_sequence = integer(reserved)
-        self._group_writer = GroupWriter(self._writer)
+        self._known = KnownDocuments()
+        self._group_writer = GroupWriter(self._writer, self._known.may_be_indexed)
         self._reading = threading.Lock()  # a connection serves one thread at a time; one event loop never contends
         self._open = True
         self.committer = Committer(str(path), self._write)
@@ -84,6 +86,7 @@ class SqliteFile:
         try:
             return self._transact(batches)
         except Exception as error:
+            self._known.forget()
             if self._writer.in_transaction:
                 self._writer.execute("ROLLBACK")
             if len(batches) == 1 or isinstance(error, apsw.IOError):  # a broken disk is not asked a thousand times
@@ -93,7 +96,10 @@ class SqliteFile:
 
     def _transact(self, batches: Sequence[Batch]) -> list[Outcome]:
         self._writer.execute("BEGIN IMMEDIATE")
-        group = Group(self._group_writer.versions(addresses(batches)), self._next_sequence)
+        wanted = addresses(batches)
+        versions = self._known.versions(wanted)
+        versions |= self._group_writer.versions(wanted - versions.keys())
+        group = Group(versions, self._next_sequence)
         outcomes: list[Outcome] = []
         for batch in batches:
             try:
@@ -103,6 +109,7 @@ class SqliteFile:
         self._next_sequence = group.next_sequence
         reserved = self._group_writer.write(group, self._reserved)
         self._writer.execute("COMMIT")
+        self._known.learn(group)
         self._reserved = reserved
         return outcomes
 

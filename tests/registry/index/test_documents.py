@@ -1,0 +1,41 @@
+"""The forms that words and numbers have in the engine: in order, reversible, and of characters that mean nothing."""
+
+import math
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fogbank.registry.index import documents as lay
+
+numbers = st.floats(allow_nan=False, allow_infinity=False).map(lambda value: value + 0.0)
+
+
+@given(numbers, numbers)
+def test_numbers_sort_as_they_are(one: float, other: float) -> None:
+    first, second = lay.ordered_number(one), lay.ordered_number(other)
+    assert (first < second, first == second) == (one < other, one == other)
+    assert lay.FIRST_NUMBER < first < lay.AFTER_NUMBERS
+    assert first.isalnum()
+
+
+def test_numbers_at_the_edges() -> None:
+    values = [-1.7e308, -1.0, -5e-324, 0.0, 5e-324, 1.0, math.nextafter(1, 2), 1.7e308]
+    assert sorted(values, key=lay.ordered_number) == values
+
+
+@given(st.text(min_size=1), st.text(min_size=1))
+def test_words_sort_as_they_are_and_come_back(one: str, other: str) -> None:
+    first, second = lay.ordered(one), lay.ordered(other)
+    assert (first < second) == (one.encode() < other.encode())
+    assert lay.unordered(first) == one
+    assert lay.FIRST_WORD < first < lay.AFTER_WORDS
+    assert first.isalnum()
+
+
+@given(st.text(), st.text())
+def test_names_of_fields_stay_apart_and_mean_nothing(one: str, other: str) -> None:
+    assert (lay.token(one) == lay.token(other)) == (one == other)
+    assert (lay.column(one) == lay.column(other)) == (one == other)
+    assert not set(lay.token(one)) & {" ", "\t", lay.SEPARATOR, lay.BOUNDARY}
+    assert lay.column(one).isalnum()
+    assert len({lay.column(one), lay.latitude(one), lay.longitude(one)}) == 3
