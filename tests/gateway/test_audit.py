@@ -5,14 +5,16 @@ from typing import Any
 import msgspec
 import pytest
 from tests.gateway import account
+from tests.gateway.authorization import REFERENCE
 from tests.gateway.toy import ARNS, KEY, send, serving
 
 from fogbank.awswire.http import Request, Response
+from fogbank.awswire.routes import DEVICE_SERVICES
 from fogbank.errors import Forbidden
-from fogbank.gateway.audit import HIDDEN, LONGEST_TEXT, Audit, _shown
+from fogbank.gateway.audit import HIDDEN, LONGEST_TEXT, Audit, _shown, is_reading
 from fogbank.gateway.models import load
 from fogbank.gateway.pages import Audience, Page, Visit, json_response
-from fogbank.ports import Identity, StorageError
+from fogbank.ports import Deed, Identity, StorageError
 from fogbank.storage.memory import MemoryLineLog
 from fogbank.testing import FakeClock
 
@@ -156,7 +158,7 @@ def shown(service: str, operation: str, params: dict[str, Any]) -> Any:
     model = load(service)
     described = model.operations[operation].input
     assert described is not None
-    return _shown(params, model.shapes[described.shape], model)
+    return _shown(params, described.shape, model)
 
 
 def test_secrets_bytes_and_long_texts_stay_out() -> None:
@@ -171,12 +173,99 @@ def test_secrets_bytes_and_long_texts_stay_out() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("service", "operation", "params"),
+    [
+        ("iot", "ConfirmTopicRuleDestination", {"confirmationToken": "hush"}),
+        ("iot", "TestInvokeAuthorizer", {"authorizerName": "a", "token": "hush", "tokenSignature": "hush"}),
+        ("iot", "TestInvokeAuthorizer", {"httpContext": {"headers": {"authorization": "hush"}, "queryString": "hush"}}),
+        ("iot", "TestInvokeAuthorizer", {"mqttContext": {"username": "hush", "password": b"hush"}}),
+        ("sts", "GetSessionToken", {"TokenCode": "hush"}),
+        (
+            "iot",
+            "CreateTopicRule",
+            {"topicRulePayload": {"actions": [{"http": {"headers": [{"key": "x-api-key", "value": "hush"}]}}]}},
+        ),
+        (
+            "iot",
+            "CreateTopicRule",
+            {"topicRulePayload": {"actions": [{"kafka": {"clientProperties": {"sasl.password": "hush"}}}]}},
+        ),
+        ("iot", "ReplaceTopicRule", {"topicRulePayload": {"errorAction": {"salesforce": {"token": "hush"}}}}),
+    ],
+)
+def test_what_the_models_do_not_call_sensitive_and_we_do(service: str, operation: str, params: dict[str, Any]) -> None:
+    found = str(shown(service, operation, params))
+    assert "hush" not in found
+    assert HIDDEN in found or "bytes" in found
+
+
+def test_names_that_only_look_like_secrets_are_shown() -> None:
+    given = {"tokenKeyName": "t", "authorizerName": "a", "tokenSigningPublicKeys": {"k": "pem"}}
+    assert shown("iot", "CreateAuthorizer", given) == given
+    assert shown("iot", "ListThings", {"nextToken": "t"}) == {"nextToken": "t"}
+
+
 def test_lists_and_maps_are_bounded() -> None:
     tags = [{"Key": f"k{number}", "Value": "v"} for number in range(1000)]
     assert len(shown("iot", "CreateThingGroup", {"thingGroupName": "g", "tags": tags})["tags"]) < 100
     attributes = {f"a{number}": "v" for number in range(1000)}
     found = shown("iot", "CreateThing", {"thingName": "t", "attributePayload": {"attributes": attributes}})
     assert len(found["attributePayload"]["attributes"]) < 100
+
+
+# --- which operations -------------------------------------------------------------------------------------------------
+
+
+LEVELS = [
+    (service, name, entry.level)
+    for service, entries in REFERENCE.items()
+    if service not in DEVICE_SERVICES
+    for name, entry in entries.items()
+]
+
+
+@pytest.mark.parametrize(("service", "operation", "level"), LEVELS)
+def test_what_reads_and_what_changes_is_as_the_reference_has_it(service: str, operation: str, level: str) -> None:
+    """So that none that changes something goes unseen by its name."""
+    gives = (service, operation) == ("sts", "GetSessionToken")  # keys: CloudTrail has it, though it is called Read
+    assert is_reading(service, operation) is (level in ("Read", "List") and not gives)
+
+
+async def test_whoever_is_given_keys_is_written_down(log: Log, audit: Audit) -> None:
+    async with account.serving(audit=audit) as there:
+        await there.call("sts", "get_session_token")
+    assert log.names == ["GetSessionToken"]
+    assert "Credentials" not in log.lines[0].decode()
+
+
+# --- devices ----------------------------------------------------------------------------------------------------------
+
+
+async def test_what_a_device_brings_about(log: Log, audit: Audit) -> None:
+    id_ = "a" * 64
+    await audit.of_device(
+        Deed(name="RegisterThing", principal=id_, source_ip="10.0.0.1", details={"thing": "x" * 2000})
+    )
+    await audit.of_device(Deed(name="RegisterThing", principal="somebody", details={}))
+    by_certificate, by_another = log.events
+    assert by_certificate == {
+        "eventTime": "2025-11-23T15:00:00Z",
+        "eventType": "AwsServiceEvent",
+        "eventSource": "iot.amazonaws.com",
+        "eventName": "RegisterThing",
+        "awsRegion": ARNS.region,
+        "sourceIPAddress": "10.0.0.1",
+        "userIdentity": {
+            "type": "Certificate",
+            "principalId": id_,
+            "arn": ARNS.iot("cert", id_),
+            "accountId": ARNS.account,
+        },
+        "serviceEventDetails": {"thing": "x" * LONGEST_TEXT + "..."},
+    }
+    assert by_another["userIdentity"]["type"] == "Unknown"
+    assert by_another["userIdentity"]["arn"] is None
 
 
 async def test_a_full_disk_does_not_hide_what_was_done(caplog: pytest.LogCaptureFixture) -> None:

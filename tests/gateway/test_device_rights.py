@@ -1,6 +1,7 @@
 """What devices may do over HTTP, by their policies."""
 
 import logging
+from contextlib import nullcontext
 
 import msgspec
 import pytest
@@ -71,6 +72,35 @@ async def test_the_trace_has_each_name_in_its_place(
 
 async def test_an_access_key_may_do_everything(trace: Trace) -> None:
     await rights(trace, allowing()).check(call(APP), "topic", "door/data", kind="publish")
+
+
+THING = ARNS.iot("thing", "lamp")
+BY_EITHER_NAME = [
+    (("Allow", "iot:UpdateJobExecution", "*"), True),
+    (("Allow", "iotjobsdata:UpdateJobExecution", "*"), True),
+    (("Allow", "iotjobsdata:*", "job-1"), True),
+    (("Allow", "iotjobsdata:*", "job-2"), False),
+    (("Allow", "iot:Publish", "*"), False),
+    (("Deny", "iotjobsdata:UpdateJobExecution", "*"), False),
+    (("Deny", "iot:UpdateJobExecution", "job-1"), False),
+]
+
+
+@pytest.mark.parametrize(("statement", "allowed"), BY_EITHER_NAME)
+async def test_an_action_that_has_two_names(trace: Trace, statement: tuple[str, str, str], allowed: bool) -> None:
+    """One must be allowed, and none may be denied."""
+    effect, action, job = statement
+    condition = {"StringLike": {"iot:JobId": job}}
+    statements = [{"Effect": effect, "Action": action, "Resource": THING, "Condition": condition}]
+    if effect == "Deny":
+        statements.append({"Effect": "Allow", "Action": ["iot:*", "iotjobsdata:*"], "Resource": "*"})
+    policy = msgspec.json.encode({"Version": "2012-10-17", "Statement": statements}).decode()
+    asked = msgspec.structs.replace(call(), service="iot-jobs-data", operation="UpdateJobExecution")
+    context = {"iot:JobId": "job-1"}
+    with nullcontext() if allowed else pytest.raises(Forbidden):
+        await rights(trace, policy).check(
+            asked, "thing", "lamp", also="iotjobsdata:UpdateJobExecution", context=context, kind="job"
+        )
 
 
 async def test_another_action_than_the_operation(trace: Trace) -> None:

@@ -27,7 +27,7 @@ from fogbank.outbound import Outbound
 from fogbank.ports import Identity
 from fogbank.registry.certificate_checks import id_of
 from fogbank.registry.own_ca import OwnCa
-from fogbank.registry.paging import Paging
+from fogbank.storage.paging import Paging
 from fogbank.registry.provisioning import input_file
 from fogbank.registry.provisioning.bulk import BulkRegistrations
 from fogbank.registry.registry import Registry

@@ -1,13 +1,12 @@
 """Which resources requests are about, operation by operation."""
 
 from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 from dev.coverage import implemented
 from tests.gateway.account import LOCAL, TRUST_ACCOUNT, Account, allow, document, serving
+from tests.gateway.authorization import REFERENCE
 from tests.gateway.toy import ARNS
 
 from fogbank.awswire.model import ServiceModel, Shape
@@ -169,29 +168,6 @@ def test_the_table_names_operations_and_members_that_the_model_has() -> None:
 # --- the service authorization reference ------------------------------------------------------------------------------
 
 
-class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """An action, as the reference has it."""
-
-    level: str
-    resources: tuple[str, ...]
-    """Kinds; with a star those that it always has."""
-    keys: tuple[str, ...] = ()
-    """Condition keys of the service itself, and of IAM."""
-    dependent: tuple[str, ...] = ()
-    """Other actions that the caller must be allowed."""
-
-    @property
-    def kinds(self) -> set[str]:
-        """As they stand in ARNs."""
-        return {AS_IN_ARNS.get(kind.rstrip("*"), kind.rstrip("*")) for kind in self.resources}
-
-
-AS_IN_ARNS = {"dynamicthinggroup": "thinggroup", "destination": "ruledestination", "packageversion": "package"}
-REFERENCE = msgspec.json.decode(
-    Path(__file__).with_name("authorization_reference.json").read_bytes(), type=dict[str, dict[str, Entry]]
-)
-"""Service authorization reference, of what is implemented here; facts of the pages "Actions, resources, and condition
-keys for" AWS IoT, AWS IoT Jobs DataPlane, AWS Lambda, IAM and STS."""
 CONTROL_PLANE = ("iam", "iot", "lambda", "sts")
 EVERYWHERE = [(service, name) for service in REFERENCE for name in REFERENCE[service]]
 
@@ -336,7 +312,7 @@ def roles_of(shape: str, model: ServiceModel, depth: int = 0) -> Iterator[Any]:
     of = model.shapes[shape]
     for name, ref in of.members.items():
         if model.shapes[ref.shape].type == "string":
-            if ref.shape.lower().endswith("rolearn") or ref.shape == "AwsArn" or name.lower().endswith("rolearn"):
+            if ref.shape.lower().endswith("rolearn") or name.lower().endswith(("rolearn", "role")):
                 yield {name: f"{LOCAL}:role/r"}
         elif depth < 6:
             for inner in roles_of(ref.shape, model, depth + 1):

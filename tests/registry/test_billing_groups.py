@@ -1,7 +1,7 @@
 import pytest
 
 from fogbank.errors import InvalidRequest, ResourceAlreadyExists, ResourceNotFound, VersionConflict
-from fogbank.registry.paging import Paging
+from fogbank.storage.paging import Paging
 from fogbank.registry.registry import Registry
 from fogbank.testing.clock import FakeClock
 

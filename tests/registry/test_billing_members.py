@@ -5,7 +5,7 @@ import pytest
 from tests.registry.conftest import HeldDocuments, SlowDocuments
 
 from fogbank.errors import InvalidRequest, ResourceAlreadyExists, ResourceNotFound
-from fogbank.registry.paging import Paging
+from fogbank.storage.paging import Paging
 from fogbank.registry.registry import Registry
 
 

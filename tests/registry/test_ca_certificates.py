@@ -11,7 +11,7 @@ from tests.registry import pki
 from fogbank.errors import InvalidRequest, LimitExceeded, ResourceAlreadyExists, ResourceNotFound, ServiceError
 from fogbank.registry import certificate_checks as checks
 from fogbank.registry.errors import CertificateState, CertificateValidation, RegistrationCodeValidation
-from fogbank.registry.paging import Paging
+from fogbank.storage.paging import Paging
 from fogbank.registry.records import CaCertificate, CaStatus, CertificateMode, RegistrationConfig
 from fogbank.registry.registry import Registry
 from fogbank.testing.clock import FakeClock

@@ -8,7 +8,7 @@ from fogbank.arns import Arns
 from fogbank.errors import InvalidRequest, ResourceNotFound
 from fogbank.registry.errors import CertificateState, TransferAlreadyCompleted, TransferConflict
 from fogbank.registry.own_ca import OwnCa
-from fogbank.registry.paging import Paging
+from fogbank.storage.paging import Paging
 from fogbank.registry.records import Certificate, CertificateStatus
 from fogbank.registry.registry import Registry
 from fogbank.storage.memory import MemoryDocuments

@@ -12,7 +12,7 @@ from fogbank.errors import DeleteConflict, InvalidRequest, LimitExceeded, Resour
 from fogbank.message import Message
 from fogbank.ports import EventType, Identity, StaleVersion
 from fogbank.registry import changes
-from fogbank.registry.paging import Paging
+from fogbank.storage.paging import Paging
 from fogbank.registry.records import CertificateStatus
 from fogbank.registry.registry import Registry
 from fogbank.registry.things import AttributeUpdate

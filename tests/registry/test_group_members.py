@@ -3,7 +3,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from fogbank.errors import InvalidRequest, ResourceNotFound
-from fogbank.registry.paging import Paging
+from fogbank.storage.paging import Paging
 from fogbank.registry.registry import Registry
 
 

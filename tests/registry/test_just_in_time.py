@@ -16,7 +16,7 @@ from fogbank.arns import Arns
 from fogbank.registry import certificate_checks as checks
 from fogbank.registry import just_in_time
 from fogbank.registry.own_ca import OwnCa
-from fogbank.registry.paging import Paging
+from fogbank.storage.paging import Paging
 from fogbank.registry.records import (
     CaCertificate,
     CaStatus,

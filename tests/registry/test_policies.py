@@ -4,7 +4,7 @@ import pytest
 
 from fogbank.errors import DeleteConflict, InvalidRequest, ResourceAlreadyExists, ResourceNotFound
 from fogbank.registry.errors import MalformedPolicy, VersionsLimitExceeded
-from fogbank.registry.paging import Paging
+from fogbank.storage.paging import Paging
 from fogbank.registry.registry import Registry
 from fogbank.testing.clock import FakeClock
 

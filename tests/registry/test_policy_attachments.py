@@ -4,7 +4,7 @@ import pytest
 
 from fogbank.errors import DeleteConflict, InvalidRequest, LimitExceeded, ResourceNotFound
 from fogbank.ports import Put
-from fogbank.registry.paging import Paging
+from fogbank.storage.paging import Paging
 from fogbank.registry.records import Certificate
 from fogbank.registry.registry import Registry
 from fogbank.storage.memory import MemoryDocuments

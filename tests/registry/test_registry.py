@@ -5,7 +5,7 @@ from tests.registry.published import Published
 from fogbank.arns import Arns
 from fogbank.ports import EventType
 from fogbank.registry.own_ca import OwnCa
-from fogbank.registry.paging import Paging
+from fogbank.storage.paging import Paging
 from fogbank.registry.registry import Registry
 from fogbank.storage.memory import MemoryDocuments
 from fogbank.storage.store import open_store

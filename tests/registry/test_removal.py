@@ -6,7 +6,7 @@ import pytest
 
 from fogbank.errors import DeleteConflict
 from fogbank.ports import Delete, Expect, Put, StorageError
-from fogbank.registry.paging import Paging
+from fogbank.storage.paging import Paging
 from fogbank.registry.records import Certificate
 from fogbank.registry.registry import Registry
 from fogbank.storage.memory import MemoryDocuments

@@ -5,7 +5,7 @@ import pytest
 
 from fogbank.errors import InvalidRequest, ResourceAlreadyExists, ResourceNotFound, VersionConflict
 from fogbank.registry import thing_groups
-from fogbank.registry.paging import Paging
+from fogbank.storage.paging import Paging
 from fogbank.registry.registry import Registry
 from fogbank.registry.thing_groups import GroupSearch
 from fogbank.registry.things import AttributeUpdate

@@ -8,7 +8,7 @@ from tests.registry.published import Published
 from fogbank.arns import Arns
 from fogbank.errors import InvalidRequest, ResourceAlreadyExists, ResourceNotFound, VersionConflict
 from fogbank.registry.own_ca import OwnCa
-from fogbank.registry.paging import Paging
+from fogbank.storage.paging import Paging
 from fogbank.registry.records import Certificate, Thing
 from fogbank.registry.registry import Registry
 from fogbank.registry.things import AttributeUpdate, Search

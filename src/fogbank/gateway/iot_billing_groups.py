@@ -5,9 +5,9 @@ from typing import Any
 
 from fogbank.gateway.call import Call, Members, operation
 from fogbank.gateway.named import named
-from fogbank.registry.paging import Paging
 from fogbank.registry.registry import Registry
 from fogbank.registry.tags import checked_tags
+from fogbank.storage.paging import Paging
 
 
 class IotBillingGroupsApi:

@@ -2,10 +2,10 @@
 
 from fogbank.gateway.call import Call, Members, operation
 from fogbank.gateway.iot_certificates import summary
-from fogbank.registry.paging import Paging
 from fogbank.registry.records import CaCertificate, CaStatus, CertificateMode, RegistrationConfig
 from fogbank.registry.registry import Registry
 from fogbank.registry.tags import checked_tags
+from fogbank.storage.paging import Paging
 
 
 class IotCaCertificatesApi:

@@ -1,9 +1,9 @@
 """The IoT API of certificates on their way to another account."""
 
 from fogbank.gateway.call import Call, Members, operation
-from fogbank.registry.paging import Paging
 from fogbank.registry.records import Certificate
 from fogbank.registry.registry import Registry
+from fogbank.storage.paging import Paging
 
 
 class IotCertificateTransfersApi:

@@ -2,9 +2,9 @@
 
 from fogbank.errors import InvalidRequest
 from fogbank.gateway.call import Call, Members, operation
-from fogbank.registry.paging import Paging
 from fogbank.registry.records import Certificate, CertificateStatus, Transfer
 from fogbank.registry.registry import Registry
+from fogbank.storage.paging import Paging
 
 
 class IotCertificatesApi:

@@ -2,8 +2,8 @@
 
 from fogbank.gateway.call import Call, Members, operation
 from fogbank.registry.index.fleet_metrics import FleetMetric, FleetMetricChange, FleetMetrics
-from fogbank.registry.paging import Paging
 from fogbank.registry.tags import checked_tags
+from fogbank.storage.paging import Paging
 
 
 class IotFleetMetricsApi:

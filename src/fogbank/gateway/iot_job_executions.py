@@ -7,10 +7,10 @@ from fogbank.arns import Arns
 from fogbank.clock import Clock
 from fogbank.gateway.call import Call, Members, operation
 from fogbank.jobs.answers import seconds_left
-from fogbank.jobs.paging import Paging
 from fogbank.jobs.records import Execution
 from fogbank.jobs.service import JobService
 from fogbank.jobs.states import ExecutionStatus
+from fogbank.storage.paging import Paging
 
 
 class IotJobExecutionsApi:

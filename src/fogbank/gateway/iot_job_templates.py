@@ -3,10 +3,10 @@
 from fogbank.gateway.call import AllowTo, Call, Members, anything, operation
 from fogbank.gateway.iot_jobs import check_source, written_configs
 from fogbank.jobs.configs import written
-from fogbank.jobs.paging import Paging
 from fogbank.jobs.records import Template
 from fogbank.jobs.service import JobService
 from fogbank.registry.tags import checked_tags
+from fogbank.storage.paging import Paging
 
 
 class IotJobTemplatesApi:

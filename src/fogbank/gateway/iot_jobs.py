@@ -9,12 +9,12 @@ from fogbank.jobs.configs import SchedulingConfig, written, written_time
 from fogbank.jobs.documents import JobDocuments
 from fogbank.jobs.events import process_details
 from fogbank.jobs.job_control import JobFilter
-from fogbank.jobs.paging import Paging
 from fogbank.jobs.records import Job, Progress
 from fogbank.jobs.service import JobService
 from fogbank.jobs.states import JobStatus
 from fogbank.jobs.windows import upcoming
 from fogbank.registry.tags import checked_tags
+from fogbank.storage.paging import Paging
 
 ROLLOUTS = 7
 """Maintenance windows that DescribeJob tells (API reference, Job)."""

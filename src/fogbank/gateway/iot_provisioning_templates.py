@@ -3,11 +3,11 @@
 from typing import Any
 
 from fogbank.gateway.call import Call, Members, operation
-from fogbank.registry.paging import Paging
 from fogbank.registry.provisioning.records import Hook, ProvisioningTemplate, TemplateType
 from fogbank.registry.provisioning.templates import PAYLOAD_VERSION
 from fogbank.registry.registry import Registry
 from fogbank.registry.tags import checked_tags
+from fogbank.storage.paging import Paging
 
 
 class IotProvisioningTemplatesApi:

@@ -5,12 +5,12 @@ from typing import Any
 
 from fogbank.gateway.call import Call, Members, operation
 from fogbank.gateway.named import named
-from fogbank.registry.paging import Paging
 from fogbank.registry.records import ThingGroup
 from fogbank.registry.registry import Registry
 from fogbank.registry.tags import checked_tags
 from fogbank.registry.thing_groups import GroupSearch
 from fogbank.registry.things import AttributeUpdate
+from fogbank.storage.paging import Paging
 
 
 class IotThingGroupsApi:

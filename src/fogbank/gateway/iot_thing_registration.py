@@ -17,10 +17,10 @@ from fogbank.functions.code_links import CodeLinks
 from fogbank.gateway.call import AllowTo, Call, Caller, Members, operation
 from fogbank.gateway.page_token import read_token, write_token
 from fogbank.gateway.pages import Audience, Page, Visit, json_response
-from fogbank.registry.paging import Paging
 from fogbank.registry.provisioning.bulk import BulkRegistrations
 from fogbank.registry.provisioning.provisioner import Provisioner
 from fogbank.registry.provisioning.template import Template, TemplateKind
+from fogbank.storage.paging import Paging
 
 UPLOAD_PATH = "/_fogbank/registrations"
 REPORT_PATH = "/_fogbank/registrations/report"

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from fogbank.gateway.call import Call, Members, operation
-from fogbank.registry.paging import Paging
 from fogbank.registry.records import PropagatingAttribute, ThingType
 from fogbank.registry.registry import Registry
 from fogbank.registry.tags import checked_tags
+from fogbank.storage.paging import Paging
 
 
 class IotThingTypesApi:

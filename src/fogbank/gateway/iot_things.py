@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from fogbank.gateway.call import Call, Members, operation
-from fogbank.registry.paging import Paging
 from fogbank.registry.records import Thing
 from fogbank.registry.registry import Registry
 from fogbank.registry.things import AttributeUpdate, Search
+from fogbank.storage.paging import Paging
 
 _EXCLUSIVE = {"EXCLUSIVE_THING": True, "NON_EXCLUSIVE_THING": False}
 _TYPE = {exclusive: name for name, exclusive in _EXCLUSIVE.items()}

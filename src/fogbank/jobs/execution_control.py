@@ -9,12 +9,12 @@ from fogbank.jobs.errors import InvalidStateTransition
 from fogbank.jobs.executions import Executions
 from fogbank.jobs.ledger import Ledger, Unit
 from fogbank.jobs.lifecycle import Lifecycle, canceled
-from fogbank.jobs.paging import Page, Paging
 from fogbank.jobs.records import Execution, Records, attempts_prefix, state_entry
 from fogbank.jobs.requests import check_details
 from fogbank.jobs.states import ExecutionStatus
 from fogbank.ports import Fleet
 from fogbank.storage.collection import Stored
+from fogbank.storage.paging import LARGEST_PAGE, Page, Paging, filtered
 from fogbank.trace import Trace
 
 
@@ -50,7 +50,7 @@ class ExecutionControl:
         async def read(after: str, limit: int) -> list[Stored[Execution]]:
             return await self._records.executions.find(index, value, after=after, limit=limit)
 
-        return await paging.page(f"executions of {value}", read)
+        return await paging.values(f"executions of {value}", read, default=LARGEST_PAGE)
 
     async def of_thing(
         self,
@@ -75,7 +75,8 @@ class ExecutionControl:
         def match(execution: Execution) -> bool:
             return status in (None, execution.status) and (wanted is None or execution.job in wanted)
 
-        return await paging.page(f"executions of {prefix} {status} {namespace}", read, match)
+        scope = f"executions of {prefix} {status} {namespace}"
+        return await paging.values(scope, filtered(read, match), default=LARGEST_PAGE)
 
     async def cancel(
         self,

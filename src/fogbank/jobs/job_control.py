@@ -14,12 +14,12 @@ from fogbank.jobs.errors import InvalidStateTransition
 from fogbank.jobs.ledger import Ledger, Unit
 from fogbank.jobs.lifecycle import Lifecycle
 from fogbank.jobs.limits import JobLimits
-from fogbank.jobs.paging import Page, Paging, Read
 from fogbank.jobs.records import Job, JobText, Progress, Records, Target, Template
 from fogbank.jobs.states import LIVE, JobStatus, TargetSelection
 from fogbank.jobs.targets import Targets
 from fogbank.jobs.templates import JobTemplates
 from fogbank.ports import ResourceTags
+from fogbank.storage.paging import LARGEST_PAGE, Page, Paging, Read, filtered
 
 KIND = "job"
 PACKAGES = 25
@@ -130,7 +130,8 @@ class JobControl:
 
     async def page(self, wanted: JobFilter, paging: Paging) -> Page[Job]:
         """Jobs in the order of their IDs. UNVERIFIED in which order AWS lists them."""
-        return await paging.page(f"jobs {wanted}", self._reading(wanted), wanted.matches)
+        read = filtered(self._reading(wanted), wanted.matches)
+        return await paging.values(f"jobs {wanted}", read, default=LARGEST_PAGE)
 
     async def update(self, params: Mapping[str, Any]) -> None:
         """Change a job that goes on. Raises ResourceNotFound, InvalidRequest."""

@@ -9,10 +9,10 @@ from fogbank.jobs.configs import read, read_all
 from fogbank.jobs.documents import JobDocuments
 from fogbank.jobs.ledger import Ledger, Unit
 from fogbank.jobs.limits import JobLimits
-from fogbank.jobs.paging import Page, Paging
 from fogbank.jobs.records import Job, Records, Template
 from fogbank.jobs.windows import MaintenanceWindow
 from fogbank.ports import ResourceTags
+from fogbank.storage.paging import LARGEST_PAGE, Page, Paging
 
 KIND = "jobtemplate"
 
@@ -89,8 +89,10 @@ class JobTemplates:
 
     async def page(self, paging: Paging) -> Page[Template]:
         """In the order of their IDs."""
-        return await paging.page(
-            "job templates", lambda after, limit: self._records.templates.scan(after=after, limit=limit)
+        return await paging.values(
+            "job templates",
+            lambda after, limit: self._records.templates.scan(after=after, limit=limit),
+            default=LARGEST_PAGE,
         )
 
     async def delete(self, id_: str) -> None:

@@ -11,11 +11,11 @@ from fogbank.errors import ResourceAlreadyExists, ResourceNotFound, VersionConfl
 from fogbank.registry.changes import Change, Changes, settle
 from fogbank.registry.constraints import BILLING_GROUP_DESCRIPTION, BILLING_GROUP_NAME
 from fogbank.registry.holders import billed_to
-from fogbank.registry.paging import Page, Paging
 from fogbank.registry.records import BillingGroup, Records
 from fogbank.registry.removal import mark
 from fogbank.registry.tags import Tags
 from fogbank.storage.collection import Stored
+from fogbank.storage.paging import Page, Paging
 
 
 class BillingGroups:
@@ -77,11 +77,10 @@ class BillingGroups:
         """Those whose names begin with `prefix`, in order of their names. Raises InvalidRequest."""
         if prefix:
             BILLING_GROUP_NAME.check(prefix)
-        page = await paging.page(
+        return await paging.values(
             f"billing groups {prefix}",
             lambda after, limit: self._records.billing_groups.scan(prefix=prefix, after=after, limit=limit),
         )
-        return Page([one.value for one in page.items], page.next)
 
     async def update(self, name: str, description: str | None, *, expected_version: int | None = None) -> BillingGroup:
         """Change the description, where one is given, and raise the version by one.

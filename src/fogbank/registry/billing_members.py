@@ -7,11 +7,11 @@ from fogbank.errors import InvalidRequest
 from fogbank.registry.billing_groups import BillingGroups
 from fogbank.registry.changes import Change, Changes, settle
 from fogbank.registry.constraints import THING_NAME
-from fogbank.registry.paging import Page, Paging
 from fogbank.registry.records import BillingMembership, Records
 from fogbank.registry.removal import relying
 from fogbank.registry.things import Things
 from fogbank.storage.collection import Stored
+from fogbank.storage.paging import Page, Paging
 
 
 class BillingMembers:

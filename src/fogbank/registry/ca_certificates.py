@@ -24,10 +24,10 @@ from fogbank.registry.changes import Change, Changes, settle
 from fogbank.registry.constraints import CERTIFICATE_ID
 from fogbank.registry.creation_order import CreationOrder
 from fogbank.registry.errors import CertificateState, CertificateValidation, RegistrationCodeValidation
-from fogbank.registry.paging import MARKER_PAGE, Page, Paging
 from fogbank.registry.records import CaCertificate, CaStatus, CertificateMode, Records, RegistrationConfig
 from fogbank.registry.registration_code import RegistrationCodes
 from fogbank.storage.collection import Collection, Stored
+from fogbank.storage.paging import MARKER_PAGE, Page, Paging
 
 MOST_OF_A_SUBJECT = 10
 """CA certificates with one subject (General Reference, AWS IoT Core quotas)."""
@@ -232,8 +232,7 @@ class CaCertificates:
                 after = entries[-1].key
             return found[:limit]
 
-        page = await paging.page(f"CA certificates {template} {ascending}", read, default=MARKER_PAGE)
-        return Page([one.value for one in page.items], page.next)
+        return await paging.values(f"CA certificates {template} {ascending}", read, default=MARKER_PAGE)
 
     # --- within -------------------------------------------------------------------------------------------------------
 

@@ -20,9 +20,9 @@ from fogbank.registry.certificates import Certificates, certificate_change
 from fogbank.registry.changes import Changes, settle
 from fogbank.registry.creation_order import CreationOrder
 from fogbank.registry.errors import CertificateState, TransferAlreadyCompleted, TransferConflict
-from fogbank.registry.paging import MARKER_PAGE, Page, Paging
 from fogbank.registry.records import Certificate, CertificateStatus, Records, Transfer, attachments_prefix
 from fogbank.storage.collection import Stored
+from fogbank.storage.paging import MARKER_PAGE, Page, Paging
 
 _TRANSFERABLE = (CertificateStatus.INACTIVE,)
 _LONGEST_MESSAGE = 128

@@ -21,7 +21,6 @@ from fogbank.registry.constraints import CERTIFICATE_ID
 from fogbank.registry.creation_order import CreationOrder
 from fogbank.registry.device_issuer import DeviceIssuer, IssuedKeys
 from fogbank.registry.errors import CertificateState
-from fogbank.registry.paging import MARKER_PAGE, Page, Paging
 from fogbank.registry.records import (
     CaCertificate,
     Certificate,
@@ -31,6 +30,7 @@ from fogbank.registry.records import (
     attachments_prefix,
 )
 from fogbank.storage.collection import Stored
+from fogbank.storage.paging import MARKER_PAGE, Page, Paging
 
 __all__ = ["Certificates", "certificate_id_of"]
 

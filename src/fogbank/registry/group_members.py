@@ -13,12 +13,12 @@ from fogbank.ports import Delete, Expect, Put
 from fogbank.registry.changes import Change, Changes, held, settle
 from fogbank.registry.happenings import MembershipHappening, Operation
 from fogbank.registry.holders import certificates_of
-from fogbank.registry.paging import Page, Paging
 from fogbank.registry.records import Membership, Records, Thing, memberships_prefix
 from fogbank.registry.removal import relying
 from fogbank.registry.thing_groups import ThingGroups
 from fogbank.registry.things import Things
 from fogbank.storage.collection import Stored
+from fogbank.storage.paging import Page, Paging
 
 GROUPS_PER_THING = 10
 """(general reference, IoT Device Management thing group limits)"""

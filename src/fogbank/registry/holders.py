@@ -9,10 +9,10 @@ from typing import TypeVar
 
 import msgspec
 
-from fogbank.registry.paging import Read
 from fogbank.registry.records import BillingMembership, Membership, Records, ThingAttachment
 from fogbank.registry.targets import HolderKind, holder_of_key
 from fogbank.storage.collection import Stored
+from fogbank.storage.paging import Read
 
 T = TypeVar("T", bound=msgspec.Struct)
 

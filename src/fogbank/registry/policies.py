@@ -18,11 +18,11 @@ from fogbank.registry.constraints import POLICY_NAME, POLICY_VERSION_ID
 from fogbank.registry.creation_order import CreationOrder
 from fogbank.registry.errors import MalformedPolicy, VersionsLimitExceeded
 from fogbank.registry.holders import holders_of
-from fogbank.registry.paging import MARKER_PAGE, Page, Paging
 from fogbank.registry.records import Policy, PolicyVersion, Records
 from fogbank.registry.removal import mark
 from fogbank.registry.tags import Tags
 from fogbank.storage.collection import Stored
+from fogbank.storage.paging import MARKER_PAGE, Page, Paging
 
 VERSIONS = 5
 DOCUMENT_SIZE = 2048

@@ -14,13 +14,13 @@ from fogbank.registry.certificates import Certificates
 from fogbank.registry.changes import Change, Changes, held, settle
 from fogbank.registry.constraints import POLICY_NAME
 from fogbank.registry.holders import certificates_within
-from fogbank.registry.paging import MARKER_PAGE, Page, Paging
 from fogbank.registry.policies import Policies
 from fogbank.registry.records import CognitoIdentity, PolicyAttachment, Records
 from fogbank.registry.removal import relying
 from fogbank.registry.targets import Holder, HolderKind, holder_of, holder_of_key
 from fogbank.registry.thing_groups import ThingGroups
 from fogbank.storage.collection import Stored
+from fogbank.storage.paging import MARKER_PAGE, Page, Paging
 
 MOST = {HolderKind.CERTIFICATE: 10, HolderKind.GROUP: 2, HolderKind.IDENTITY: 10}
 """Policies that one may hold (general reference, IoT Core security limits)."""

@@ -22,13 +22,13 @@ from fogbank.registry.happenings import (
     Operation,
 )
 from fogbank.registry.holders import certificates_within, members_of
-from fogbank.registry.paging import Page, Paging, Read, filtered
 from fogbank.registry.records import DynamicQuery, Membership, Records, ThingGroup
 from fogbank.registry.removal import mark
 from fogbank.registry.tags import Tags
 from fogbank.registry.targets import Holder, HolderKind
 from fogbank.registry.things import AttributeUpdate, checked_attributes
 from fogbank.storage.collection import Stored
+from fogbank.storage.paging import Page, Paging, Read, filtered
 
 DEPTH = 7
 CHILDREN = 100
@@ -139,8 +139,7 @@ class ThingGroups:
             await self.stored(search.parent)
         if search.prefix:
             THING_GROUP_NAME.check(search.prefix)
-        page = await paging.page(f"thing groups {search!r}", self._matching(search))
-        return Page([one.value for one in page.items], page.next)
+        return await paging.values(f"thing groups {search!r}", self._matching(search))
 
     async def update(
         self,

@@ -8,11 +8,11 @@ from fogbank.clock import Clock
 from fogbank.errors import InvalidRequest, ResourceNotFound
 from fogbank.registry.certificates import Certificates
 from fogbank.registry.changes import Change, Changes, held, settle
-from fogbank.registry.paging import Page, Paging, filtered
 from fogbank.registry.records import Records, ThingAttachment, attachment_key, attachments_prefix
 from fogbank.registry.targets import certificate_of
 from fogbank.registry.things import Things
 from fogbank.storage.collection import Stored
+from fogbank.storage.paging import Page, Paging, filtered
 
 
 class ThingPrincipals:
@@ -90,11 +90,10 @@ class ThingPrincipals:
         async def read(after: str, limit: int) -> list[Stored[ThingAttachment]]:
             return await self._records.thing_attachments.find("thing", thing, after=after, limit=limit)
 
-        page = await paging.page(
+        return await paging.values(
             f"principals of {thing} {exclusive}",
             read if exclusive is None else filtered(read, lambda one: one.exclusive is exclusive),
         )
-        return Page([one.value for one in page.items], page.next)
 
     async def of_principal(
         self, principal: str, paging: Paging, *, exclusive: bool | None = None
@@ -106,11 +105,10 @@ class ThingPrincipals:
         async def read(after: str, limit: int) -> list[Stored[ThingAttachment]]:
             return await self._records.thing_attachments.scan(prefix=attachments_prefix(id_), after=after, limit=limit)
 
-        page = await paging.page(
+        return await paging.values(
             f"things of {id_} {exclusive}",
             read if exclusive is None else filtered(read, lambda one: one.exclusive is exclusive),
         )
-        return Page([one.value for one in page.items], page.next)
 
     async def _others(self, certificate: str, thing: str) -> list[Stored[ThingAttachment]]:
         """Attachments of the certificate to other things: all that matter are among its first two."""

@@ -18,10 +18,10 @@ from fogbank.registry.constraints import (
 )
 from fogbank.registry.happenings import Operation, TypeHappening
 from fogbank.registry.holders import certificates_of_type
-from fogbank.registry.paging import Page, Paging
 from fogbank.registry.records import PropagatingAttribute, Records, ThingType
 from fogbank.registry.tags import Tags
 from fogbank.storage.collection import Stored
+from fogbank.storage.paging import Page, Paging
 
 SEARCHABLE_ATTRIBUTES = 3
 PROPAGATING_ATTRIBUTES = 20
@@ -105,10 +105,9 @@ class ThingTypes:
         if name is not None:
             found = await self._records.thing_types.get(THING_TYPE_NAME.check(name))
             return Page([] if found is None else [found.value])
-        page = await paging.page(
+        return await paging.values(
             "thing types", lambda after, limit: self._records.thing_types.scan(after=after, limit=limit)
         )
-        return Page([one.value for one in page.items], page.next)
 
     async def update(
         self,

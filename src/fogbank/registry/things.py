@@ -19,11 +19,11 @@ from fogbank.registry.happenings import (
     Operation,
     ThingHappening,
 )
-from fogbank.registry.paging import Page, Paging, filtered
 from fogbank.registry.records import BillingMembership, Membership, Records, Thing, attribute_entry, memberships_prefix
 from fogbank.registry.removal import relying
 from fogbank.registry.thing_types import ThingTypes
 from fogbank.storage.collection import Stored
+from fogbank.storage.paging import Page, Paging, filtered
 
 ATTRIBUTES_WITH_TYPE = 50
 """With 128 and 800 characters each, fifty are within the 47 KB that the general reference allows altogether."""
@@ -148,8 +148,7 @@ class Things:
         async def read(after: str, limit: int) -> list[Stored[Thing]]:
             return await self._candidates(search, after, limit)
 
-        page = await paging.page(f"things {search!r}", read if search == Search() else filtered(read, search.match))
-        return Page([one.value for one in page.items], page.next)
+        return await paging.values(f"things {search!r}", read if search == Search() else filtered(read, search.match))
 
     async def update(
         self,

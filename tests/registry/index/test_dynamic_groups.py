@@ -5,7 +5,7 @@ from tests.registry.index.fleet import Fleet, Site
 
 from fogbank.errors import InvalidRequest, LimitExceeded, ResourceAlreadyExists, ResourceNotFound, VersionConflict
 from fogbank.registry.index.configuration import ThingIndexing, ThingMode
-from fogbank.registry.paging import Paging
+from fogbank.storage.paging import Paging
 from fogbank.registry.records import DynamicStatus
 from fogbank.registry.things import AttributeUpdate
 from fogbank.search import InvalidQuery

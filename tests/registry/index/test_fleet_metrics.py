@@ -11,7 +11,7 @@ from fogbank.errors import InvalidRequest, LimitExceeded, ResourceAlreadyExists,
 from fogbank.registry.errors import InvalidAggregation
 from fogbank.registry.index.configuration import Field, FieldType, IndexingConfiguration, ThingIndexing, ThingMode
 from fogbank.registry.index.fleet_metrics import Aggregation, FleetMetric, FleetMetricChange, FleetMetrics
-from fogbank.registry.paging import Paging
+from fogbank.storage.paging import Paging
 from fogbank.search import InvalidQuery
 
 EVERYTHING = msgspec.structs.replace(

@@ -12,7 +12,7 @@ from tests.registry.index.fleet import Fleet, Site
 from fogbank.arns import Arns
 from fogbank.registry.index.entry import ThingEntry
 from fogbank.registry.own_ca import OwnCa
-from fogbank.registry.paging import Paging
+from fogbank.storage.paging import Paging
 from fogbank.registry.things import AttributeUpdate
 from fogbank.search.query import Everything
 from fogbank.storage.memory import MemoryDocuments

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from fogbank.registry.paging import Paging
+from fogbank.storage.paging import Paging
 from fogbank.registry.provisioning.template import Template, TemplateKind
 from fogbank.registry.registry import Registry
 

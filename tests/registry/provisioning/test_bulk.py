@@ -13,7 +13,7 @@ from fogbank.arns import Arns
 from fogbank.errors import Forbidden, InvalidRequest, ResourceNotFound
 from fogbank.ports import Delete, Expect, OutboundError, Put, StorageError
 from fogbank.registry.own_ca import OwnCa
-from fogbank.registry.paging import Paging
+from fogbank.storage.paging import Paging
 from fogbank.registry.provisioning import bulk as bulk_module
 from fogbank.registry.provisioning import bulk_run, input_file
 from fogbank.registry.provisioning.bulk import BulkRegistrations, Progress

@@ -11,7 +11,7 @@ from fogbank.errors import Forbidden, ResourceNotFound, ServiceError, ServiceUna
 from fogbank.message import Origin
 from fogbank.ports import Delete, Expect, Put, StorageError
 from fogbank.registry.errors import ConflictingResourceUpdate, ResourceConflicts, ResourceRegistrationFailure
-from fogbank.registry.paging import Paging
+from fogbank.storage.paging import Paging
 from fogbank.registry.provisioning.errors import (
     AccessDenied,
     Conflicting,

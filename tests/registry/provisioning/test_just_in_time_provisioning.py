@@ -13,7 +13,7 @@ from tests.registry.provisioning.stage import FLEET, HOOK, JITP, ROLE, Functions
 from fogbank.arns import Arns
 from fogbank.errors import InvalidRequest, ResourceNotFound
 from fogbank.ports import StorageError
-from fogbank.registry.paging import Paging
+from fogbank.storage.paging import Paging
 from fogbank.registry.provisioning.hooks import Hooks
 from fogbank.registry.provisioning.just_in_time_provisioning import JustInTimeProvisioning, subject_parameters
 from fogbank.registry.provisioning.records import Hook, TemplateType

@@ -16,7 +16,7 @@ from fogbank.errors import ServiceError
 from fogbank.ports import Delete, Expect, Put, StorageError
 from fogbank.registry.errors import ConflictingResourceUpdate, ResourceConflicts, ResourceRegistrationFailure
 from fogbank.registry.own_ca import OwnCa
-from fogbank.registry.paging import Paging
+from fogbank.storage.paging import Paging
 from fogbank.registry.provisioning.provisioner import Provisioned
 from fogbank.registry.provisioning.template import Template, TemplateKind
 from fogbank.registry.records import Certificate, CertificateStatus

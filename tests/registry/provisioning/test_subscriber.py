@@ -11,7 +11,7 @@ import pytest
 from tests.registry.provisioning.stage import DEVICE, HOOK, OTHER, Connections, Functions, question
 
 from fogbank.message import Origin
-from fogbank.registry.paging import Paging
+from fogbank.storage.paging import Paging
 from fogbank.registry.provisioning import subscriber as module
 from fogbank.registry.provisioning.fleet import FleetProvisioning
 from fogbank.registry.provisioning.rates import ProvisioningRates

@@ -7,7 +7,7 @@ from tests.registry.provisioning.stage import FLEET, ROLE, body
 
 from fogbank.errors import DeleteConflict, InvalidRequest, ResourceNotFound
 from fogbank.registry.errors import VersionsLimitExceeded
-from fogbank.registry.paging import Paging
+from fogbank.storage.paging import Paging
 from fogbank.registry.provisioning.template_versions import TemplateVersions
 from fogbank.registry.registry import Registry
 

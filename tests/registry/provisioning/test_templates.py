@@ -8,7 +8,7 @@ from tests.registry.provisioning.stage import FLEET, HOOK, JITP, ROLE, body
 
 from fogbank.errors import DeleteConflict, InvalidRequest, LimitExceeded, ResourceAlreadyExists, ResourceNotFound
 from fogbank.ports import Documents
-from fogbank.registry.paging import Paging
+from fogbank.storage.paging import Paging
 from fogbank.registry.provisioning import templates
 from fogbank.registry.provisioning.records import Hook, ProvisioningRecords, TemplateType
 from fogbank.registry.provisioning.templates import ProvisioningTemplates

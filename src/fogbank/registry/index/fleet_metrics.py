@@ -20,10 +20,10 @@ from fogbank.registry.errors import InvalidAggregation
 from fogbank.registry.index.configuration import FieldType, IndexingConfiguration
 from fogbank.registry.index.engine import IndexName
 from fogbank.registry.index.service import IndexService
-from fogbank.registry.paging import Page, Paging
 from fogbank.registry.tags import Tags
 from fogbank.search import parse
 from fogbank.storage.collection import Collection, Stored
+from fogbank.storage.paging import Page, Paging
 
 MOST = 100
 """Per account (general reference, IoT Device Management fleet indexing limits)."""
@@ -178,8 +178,7 @@ class FleetMetrics:
 
     async def page(self, paging: Paging) -> Page[FleetMetric]:
         """In order of their names."""
-        page = await paging.page("fleet metrics", lambda after, limit: self._metrics.scan(after=after, limit=limit))
-        return Page([one.value for one in page.items], page.next)
+        return await paging.values("fleet metrics", lambda after, limit: self._metrics.scan(after=after, limit=limit))
 
     async def update(self, name: str, given: FleetMetricChange, *, expected_version: int | None = None) -> FleetMetric:
         """Change what is given and raise the version by one.

@@ -13,7 +13,6 @@ from fogbank.clock import Clock
 from fogbank.errors import Forbidden, InvalidRequest, ResourceNotFound
 from fogbank.ports import AwsServices, Blobs, Documents, RoleRights
 from fogbank.registry.constraints import Constraint
-from fogbank.registry.paging import Page, Paging
 from fogbank.registry.provisioning.bulk_run import BulkRun
 from fogbank.registry.provisioning.input_file import PART, Cutter
 from fogbank.registry.provisioning.input_object import InputObject
@@ -21,6 +20,7 @@ from fogbank.registry.provisioning.provisioner import Provisioner
 from fogbank.registry.provisioning.tasks import Part, RegistrationTask, TaskRecords
 from fogbank.registry.provisioning.template import Template, TemplateKind
 from fogbank.storage.collection import Stored
+from fogbank.storage.paging import Page, Paging
 from fogbank.tasks import Tasks
 
 KEPT = 100

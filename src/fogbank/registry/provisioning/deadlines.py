@@ -11,10 +11,10 @@ from collections.abc import Callable
 from fogbank.clock import Clock
 from fogbank.errors import FogbankError, ResourceNotFound
 from fogbank.registry.certificates import Certificates
-from fogbank.registry.paging import Paging
 from fogbank.registry.provisioning.records import Deadline, ProvisioningRecords, deadline_prefix
 from fogbank.registry.records import CertificateStatus
 from fogbank.registry.thing_principals import ThingPrincipals
+from fogbank.storage.paging import Paging
 from fogbank.tasks import Tasks
 
 log = logging.getLogger(__name__)

@@ -26,7 +26,6 @@ from fogbank.registry.provisioning.template import Template, TemplateKind
 from fogbank.registry.provisioning.workshop import Workshop
 from fogbank.tasks import Tasks
 
-
 _REFUSALS = (401, 403)
 
 

@@ -6,10 +6,10 @@ from fogbank.clock import Clock
 from fogbank.errors import DeleteConflict
 from fogbank.registry.changes import settle
 from fogbank.registry.errors import VersionsLimitExceeded
-from fogbank.registry.paging import Page, Paging
 from fogbank.registry.provisioning.records import ProvisioningTemplate, TemplateVersion
 from fogbank.registry.provisioning.templates import ProvisioningTemplates, check_body, version_of
 from fogbank.storage.collection import Stored
+from fogbank.storage.paging import Page, Paging
 
 MOST = 5
 """Versions of one template (general reference, IoT Core fleet provisioning limits)."""

@@ -15,7 +15,6 @@ from fogbank.clock import Clock
 from fogbank.errors import DeleteConflict, InvalidRequest, LimitExceeded, ResourceAlreadyExists, ResourceNotFound
 from fogbank.registry.changes import settle
 from fogbank.registry.constraints import Constraint
-from fogbank.registry.paging import Page, Paging
 from fogbank.registry.provisioning.records import (
     Hook,
     ProvisioningRecords,
@@ -27,6 +26,7 @@ from fogbank.registry.provisioning.records import (
 from fogbank.registry.provisioning.template import Template, TemplateKind
 from fogbank.registry.tags import Tags
 from fogbank.storage.collection import Stored
+from fogbank.storage.paging import Page, Paging
 
 MOST = 256
 """Templates (general reference, IoT Core fleet provisioning limits)."""
@@ -124,8 +124,7 @@ class ProvisioningTemplates:
         async def read(after: str, limit: int) -> list[Stored[ProvisioningTemplate]]:
             return await self._records.templates.scan(after=after, limit=limit)
 
-        page = await paging.page("provisioning templates", read)
-        return Page([one.value for one in page.items], page.next)
+        return await paging.values("provisioning templates", read)
 
     async def update(
         self,

@@ -3,7 +3,7 @@ import base64
 import pytest
 
 from fogbank.errors import InvalidRequest
-from fogbank.registry.paging import Paging, filtered
+from fogbank.storage.paging import Paging, filtered
 from fogbank.registry.records import Thing
 from fogbank.storage.collection import Stored
 

@@ -50,6 +50,11 @@ class Paging(msgspec.Struct, frozen=True):
         following = _encode(scope, found[size - 1].key) if len(found) > size else None
         return Page(found[:size], following)
 
+    async def values(self, scope: str, read: Read[T], *, default: int = USUAL_PAGE) -> Page[T]:
+        """The page asked for, of the values alone. Raises as `page`."""
+        page = await self.page(scope, read, default=default)
+        return Page([one.value for one in page.items], page.next)
+
     def _after(self, scope: str) -> str:
         if self.token is None:
             return ""
