@@ -23,7 +23,16 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from dev.coverage import implemented
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
-from tests.gateway import fleet_index_story, iam_story, registry_story, rule_destination_story, thing_registration_story
+from tests.gateway import (
+    certificate_story,
+    fleet_index_story,
+    iam_story,
+    jobs_story,
+    provisioning_story,
+    registry_story,
+    rule_destination_story,
+    thing_registration_story,
+)
 from tests.test_app import archive
 
 from fogbank.app import Platform
@@ -58,9 +67,9 @@ class App:
             aws_secret_access_key=ready.secret_access_key,
         )
         config = Config(retries={"max_attempts": 0})
-        services = ("iot", "iot-data", "lambda", "iam", "sts")
+        services = ("iot", "iot-data", "lambda", "iam", "sts", "iot-jobs-data")
         self.clients = {service: session.client(service, endpoint_url=ready.api, config=config) for service in services}
-        self.iot, self.data, self.functions, self.iam, self.sts = self.clients.values()
+        self.iot, self.data, self.functions, self.iam, self.sts, self.jobs = self.clients.values()
         for service, client in self.clients.items():
             client.meta.events.register("before-call", self._remember(service))
 
@@ -352,6 +361,18 @@ def fleet_index(app: App) -> None:
     fleet_index_story.tell(app.iot, app.data)
 
 
+def authorities(app: App) -> None:
+    certificate_story.tell(app.iot)
+
+
+def provisioning(app: App) -> None:
+    provisioning_story.tell(app.iot)
+
+
+def jobs(app: App) -> None:
+    jobs_story.tell(app.iot, app.jobs)
+
+
 STORIES = [
     things,
     certificates,
@@ -360,6 +381,9 @@ STORIES = [
     groups,
     registry,
     registrations,
+    authorities,
+    provisioning,
+    jobs,
     fleet_index,
     rules,
     rule_destinations,

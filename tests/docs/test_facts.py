@@ -7,7 +7,7 @@ from tests.docs.blocks import DOCUMENTS, ROOT
 
 from fogbank.broker.quotas import AWS, OPEN, STRICT
 from fogbank.broker.reasons import DisconnectReason
-from fogbank.gateway.metrics import ACTIONS, BROKER, NOT_FOUND, RULES
+from fogbank.gateway.metrics import ACTIONS, BROKER, FLEET, NOT_FOUND, RULES
 from fogbank.identity import authorizer_answer
 from fogbank.outbound.endpoints import variable
 from fogbank.policy.actions import RESOURCE_KIND
@@ -72,7 +72,7 @@ def test_every_action_of_policies_is_named() -> None:
 
 
 def test_metrics_that_are_named_are_there() -> None:
-    known = {f"fogbank_{family.name}" for family in (*BROKER, *RULES, *ACTIONS, NOT_FOUND)}
+    known = {f"fogbank_{family.name}" for family in (*BROKER, *RULES, *ACTIONS, NOT_FOUND, FLEET)}
     named = {name for one in DOCUMENTS for name in re.findall(r"\bfogbank_[a-z]\w+", one.read_text())}
     assert named, "operators are told of some"
     assert named <= known

@@ -26,7 +26,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 def create_role(server: Server) -> None:
-    """The role `r`, in whose name rules may publish to every topic: what stops them is to be something else."""
+    """The role `r`, in whose name rules and functions may publish to every topic: it is not what stops them."""
     iam = boto3.client(
         "iam",
         endpoint_url=server.ready["api"],
@@ -34,7 +34,7 @@ def create_role(server: Server) -> None:
         aws_access_key_id=KEY_ID,
         aws_secret_access_key=SECRET,
     )
-    trust = {"Effect": "Allow", "Principal": {"Service": "iot.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    trust = {"Effect": "Allow", "Principal": {"Service": ["iot.amazonaws.com", "lambda.amazonaws.com"]}, "Action": "sts:AssumeRole"}
     rights = {"Effect": "Allow", "Action": "iot:Publish", "Resource": "*"}
     iam.create_role(RoleName="r", AssumeRolePolicyDocument=document(trust))
     iam.put_role_policy(RoleName="r", PolicyName="publish", PolicyDocument=document(rights))

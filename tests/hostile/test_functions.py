@@ -184,8 +184,9 @@ def test_a_sandboxed_function_sees_neither_keys_nor_the_server(server: Server) -
         assert not [name for name in found if name.startswith("/proc/") and "fogbank.cli" in found[name]]
         assert "CapEff:\t0000000000000000" in found["capabilities"]
         assert str(server.data) not in found["descriptors"]
-        # What a function has by design: the platform's first key, for there are no execution roles yet.
-        assert SECRET in found["environment"]
+        # What a function has by design: keys of its role, and not the platform's.
+        assert "AWS_SESSION_TOKEN" in found["environment"]
+        assert SECRET not in found["environment"]
 
 
 def test_payloads_that_are_too_deep_or_no_json(server: Server) -> None:
@@ -214,9 +215,11 @@ def test_many_at_once_are_throttled_and_nobody_else_waits(server: Server) -> Non
 
 def _children(server: Server) -> list[int]:
     """Processes that the server, or something that it started, is the parent of."""
-    return [
-        int(child)
-        for thread in Path(f"/proc/{server.pid}/task").iterdir()
-        for child in (thread / "children").read_text().split()
-        if os.path.exists(f"/proc/{child}")
-    ]
+    found: list[int] = []
+    for thread in Path(f"/proc/{server.pid}/task").iterdir():
+        try:
+            children = (thread / "children").read_text().split()
+        except FileNotFoundError:
+            continue  # the thread has ended in the meantime
+        found += [int(child) for child in children if os.path.exists(f"/proc/{child}")]
+    return found

@@ -172,7 +172,7 @@ def _loads(credentials: Credentials) -> bool:
     return True
 
 
-@pytest.mark.parametrize("common_name", ["caf\xe9\x01", "${iot:ClientId}", "*", "a/+/#", "x" * 60, "\U0001f980"])
+@pytest.mark.parametrize("common_name", ["caf\xe9", "${iot:ClientId}", "*", "a/+/#", "x" * 60, "\U0001f980"])
 def test_odd_subjects_of_registered_certificates(server: Server, tmp_path: Path, common_name: str) -> None:
     """Their subject becomes a policy variable, which stands for itself and for no wildcard."""
     key = ec.generate_private_key(ec.SECP256R1())
