@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from fogbank.topics import InvalidTopic, check_filter, check_topic, matches
+from fogbank.topics import InvalidTopic, check_filter, check_topic, is_event, matches
 
 LEVELS = st.text(alphabet="ab$ é", max_size=2)
 TOPICS = st.lists(LEVELS, min_size=1, max_size=5).map("/".join).filter(bool)
@@ -119,3 +119,18 @@ def test_valid_topics(topic: str) -> None:
 def test_invalid_topics_name_the_rule(topic: str, rule: str) -> None:
     with pytest.raises(InvalidTopic, match=rule):
         check_topic(topic)
+
+
+@pytest.mark.parametrize(
+    ("topic", "event"),
+    [
+        ("$aws/events", True),
+        ("$aws/events/", True),
+        ("$aws/events/presence/connected/lamp", True),
+        ("$aws/eventsful", False),
+        ("aws/events/x", False),
+        ("$aws/things/x/shadow/update", False),
+    ],
+)
+def test_where_the_platform_alone_speaks(topic: str, event: bool) -> None:
+    assert is_event(topic) is event

@@ -4,6 +4,8 @@ from fogbank.errors import FogbankError
 
 MAX_BYTES = 65535
 """[MQTT-4.7.3-3]"""
+EVENTS = "$aws/events"
+"""Below it the platform tells what happens."""
 
 
 class InvalidTopic(FogbankError):
@@ -15,6 +17,12 @@ def check_topic(topic: str) -> str:
     if "+" in topic or "#" in topic:
         raise InvalidTopic(f"the topic name {topic!r} holds a wildcard; only filters may [MQTT-3.3.2-2]")
     return _check_string(topic, "topic name")
+
+
+def is_event(topic: str) -> bool:
+    """Whether the platform alone publishes on `topic`: whoever listens there, a rule that activates devices for one,
+    believes what it hears. (AWS IoT developer guide, "Reserved topics": clients may subscribe)"""
+    return topic == EVENTS or topic.startswith(f"{EVENTS}/")
 
 
 def check_filter(filter_: str) -> str:

@@ -7,14 +7,23 @@ from tests.docs.blocks import DOCUMENTS, ROOT
 
 from fogbank.broker.quotas import AWS, OPEN, STRICT
 from fogbank.broker.reasons import DisconnectReason
+from fogbank.gateway.iot_search import LARGEST_PAGE, USUAL_PAGE
 from fogbank.gateway.metrics import ACTIONS, BROKER, FLEET, NOT_FOUND, RULES
 from fogbank.identity import authorizer_answer
+from fogbank.jobs.configs import RETRIES, SOONEST
+from fogbank.jobs.limits import DETAILS, KEPT_DAYS, JobLimits
 from fogbank.outbound.endpoints import variable
 from fogbank.policy.actions import RESOURCE_KIND
+from fogbank.ports import EventType
+from fogbank.registry import group_members, thing_groups, thing_types, things
+from fogbank.registry.event_configurations import DEFAULTS
+from fogbank.registry.index import configuration, dynamic_groups, feed
 from fogbank.rules import lane
 from fogbank.rules.actions.base import RETRY_DELAYS
 from fogbank.rules.actions.catalogue import MAKERS
 from fogbank.rules.outside import SERVICES
+from fogbank.search import parser
+from fogbank.settings import Limits
 from fogbank.transport import deadlines, half_open
 
 GUIDES = ROOT / "docs" / "guides"
@@ -109,3 +118,36 @@ def test_what_the_guide_says_of_half_open_connections() -> None:
     text = (GUIDES / "operating.md").read_text()
     assert half_open.PATIENCE == 10, "ten seconds"
     assert f"at most {deadlines.MOST} of them" in text
+
+
+def test_what_the_guide_says_of_searches() -> None:
+    text = words_of("search.md")
+    assert (parser.MOST_TERMS, parser.MOST_QUESTION_MARKS, parser.MOST_STARS) == (12, 5, 2), "twelve, five and two"
+    assert f"{parser.LONGEST} characters" in text
+    assert f"one such and {parser.LONGEST_WITH_LEADING_WILDCARD}." in text
+    assert f"{USUAL_PAGE} in a page, or up to {LARGEST_PAGE}" in text
+    assert configuration.CUSTOM_FIELDS == 5, "up to five of your own"
+    assert (dynamic_groups.MOST_TERMS, dynamic_groups.MOST) == (5, 100), "five terms, a hundred groups"
+    assert feed.WITHIN <= 2, "within two seconds"
+    assert feed.RESTS == 4, "a fifth of a core"
+
+
+def test_what_the_guide_says_of_the_registry() -> None:
+    assert (things.ATTRIBUTES_WITHOUT_TYPE, things.ATTRIBUTES_WITH_TYPE) == (3, 50), "up to three, up to fifty"
+    assert (group_members.GROUPS_PER_THING, thing_groups.DEPTH) == (10, 7), "ten groups, seven levels"
+    assert thing_types.DELETE_AFTER == 5 * 60, "five minutes later"
+    text = words_of("registry.md")
+    assert [one.value for one in EventType if f"`{one.value}`" not in text] == []
+    assert [one for one, on in DEFAULTS.items() if on] == [EventType.CA_CERTIFICATE], "on from the start"
+
+
+def test_what_the_guide_says_of_jobs() -> None:
+    assert f"{JobLimits.of(Limits.AWS).rollout_per_minute} at most" in words_of("jobs.md")
+    assert (RETRIES, DETAILS) == (10, 10), "ten further attempts, ten details"
+    assert SOONEST.total_seconds() == 30 * 60, "30 minutes ahead"
+    assert KEPT_DAYS == 2 * 365, "two years"
+
+
+def words_of(guide: str) -> str:
+    """Its text, however its lines are broken."""
+    return " ".join((GUIDES / guide).read_text().split())

@@ -37,7 +37,7 @@ def test_every_command_and_option_is_in_the_reference() -> None:
 
 def test_what_is_implemented_is_found() -> None:
     found = coverage.implemented()
-    assert found.keys() == {"iot", "iot-data", "lambda", "iam", "sts"}
+    assert found.keys() == {"iot", "iot-data", "iot-jobs-data", "lambda", "iam", "sts"}
     assert "CreateThing" in found["iot"]
     assert "Publish" in found["iot-data"]
     assert "Invoke" in found["lambda"]

@@ -3,6 +3,7 @@
 import http.client
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -36,7 +37,7 @@ class User:
 
     def __init__(self, where: Ready, app: App, name: str) -> None:
         self._where = where
-        self._name = name
+        self.name = name
         self._root = self._client("iam", where.access_key_id, where.secret_access_key)
         self._root.create_user(UserName=name)
         key = self._root.create_access_key(UserName=name)["AccessKey"]
@@ -51,7 +52,7 @@ class User:
             for one in statements
         ]
         document = json.dumps({"Version": "2012-10-17", "Statement": written})
-        self._root.put_user_policy(UserName=self._name, PolicyName="own", PolicyDocument=document)
+        self._root.put_user_policy(UserName=self.name, PolicyName="own", PolicyDocument=document)
 
     def refused(self, action: str, operation: str, **params: Any) -> str:
         """That `action` is missing for an operation; the error's text."""
@@ -176,13 +177,20 @@ def test_no_right_comes_without_a_role(app: App, user: User, name: str) -> None:
         )
 
 
-def test_pages_of_our_own_ask_for_rights_too(user: User) -> None:
+def test_pages_of_our_own_ask_for_rights_too(user: User, where: Ready) -> None:
     user.may(("iot:DescribeThing", "*"))
     assert user.post("/_fogbank/certificates/crl", b"x")[0] == 403
     assert user.post("/_fogbank/registrations", b"{}")[0] == 403
     user.may(("*", "*"))
     assert user.post("/_fogbank/rules/r/test", b"{}")[0] == 404, "the root's alone: it shows what functions answer"
     assert user.post("/_fogbank/certificates/crl", b"x")[0] == 400
+    log = map(json.loads, Path(where.data_dir, "audit", "audit.ndjson").read_text().splitlines())
+    written = [event for event in log if str(event["userIdentity"]["arn"]).endswith(f":user/{user.name}")]
+    assert [(one["eventName"], one["errorCode"]) for one in written] == [
+        ("RevokeCertificates", "AccessDeniedException"),
+        ("UploadThingRegistrations", "AccessDeniedException"),
+        ("RevokeCertificates", "CertificateValidationException"),
+    ]
 
 
 def test_a_job_is_no_way_to_read_from_s3(user: User, app: App, name: str) -> None:

@@ -8,13 +8,11 @@ import msgspec
 
 from fogbank.mqtt.codec import MAX_REMAINING_LENGTH
 from fogbank.settings import Limits
-from fogbank.topics import MAX_BYTES
+from fogbank.topics import MAX_BYTES, is_event
 
 NEVER = 0xFFFF_FFFF
 """The session expiry interval of a session that never expires. (MQTT 5.0, 3.1.2.11.2)"""
 UNBOUNDED = 1 << 62
-EVENTS = "$aws/events"
-"""Below it the platform tells what happens."""
 
 
 class Rates(msgspec.Struct, frozen=True, kw_only=True):
@@ -125,12 +123,8 @@ class Quotas(msgspec.Struct, frozen=True, kw_only=True):
     """Whether topics that begin with `$` may have a retained message."""
 
     def publish_problem(self, topic: str) -> str | None:
-        """What is wrong with a client's publishing to a topic; None where nothing is.
-
-        Of events the platform alone tells: whoever listens, a rule that activates devices for one, believes them.
-        (developer guide, "Reserved topics": subscribe)
-        """
-        if topic == EVENTS or topic.startswith(f"{EVENTS}/"):
+        """What is wrong with a client's publishing to a topic; None where nothing is."""
+        if is_event(topic):
             return f"on the topic {topic!r} the platform alone publishes; clients may subscribe"
         return self.topic_problem(topic)
 

@@ -56,9 +56,7 @@ class AccessControl:
         rights = await _rights(caller)
         asked = await self._resources.asked(name, operation, exchange.params, caller.arn)
         context = {**self._circumstances(exchange), **asked.context}
-        for resource in asked.resources:
-            tags = {f"{RESOURCE_TAG}{key}": value for key, value in (await self._tags(resource)).items()}
-            rights.check(asked.action, (resource,), {**context, **tags})
+        await self._check(rights, asked.action, asked.resources, context)
         to = _PASSED_BY_OPERATION.get(operation) or _PASSED_TO.get(name)
         if to is not None:
             passing = {**self._circumstances(exchange), "iam:PassedToService": to}
@@ -79,7 +77,13 @@ class AccessControl:
     async def allow_to(self, caller: Caller, action: str, *resources: str) -> None:
         """Raise AccessDenied where the caller may not do `action`, which an operation does in the caller's name."""
         if caller.device is not None:
-            (await _rights(caller)).check(action, resources)
+            await self._check(await _rights(caller), action, resources, {})
+
+    async def _check(self, rights: Rights, action: str, resources: Iterable[str], context: Values) -> None:
+        """Each resource with its tags. Raises AccessDenied."""
+        for resource in resources:
+            tags = {f"{RESOURCE_TAG}{key}": value for key, value in (await self._tags(resource)).items()}
+            rights.check(action, (resource,), {**context, **tags})
 
     def _circumstances(self, exchange: Exchange) -> Values:
         """Condition keys of how a request has come."""

@@ -71,7 +71,8 @@ class Audit:
         """Write down what was done through a page."""
         assert visit.caller is not None, "what anyone may do is nobody's doing"
         agent = visit.request.headers.get("user-agent", "")
-        await self._write("fogbank", event, visit.caller, None, agent, dict(visit.names), visit.request_id, error)
+        names = {name: _cut(value) for name, value in visit.names.items()}
+        await self._write("fogbank", event, visit.caller, None, agent, names, visit.request_id, error)
 
     async def of_device(self, deed: Deed) -> None:
         """Write down what a device has brought about by itself. Port Witness."""

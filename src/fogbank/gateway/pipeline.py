@@ -127,12 +127,12 @@ class Gateway:
         if page.audience is Audience.DEVICES:
             if caller.device is None or caller.principals is not None:
                 raise Forbidden("This is for devices: come with a client certificate, over TLS.")
-        elif caller.device is not None:
-            if not page.action or caller.principals is None or self._access is None:
-                raise _nothing(exchange)
-            await self._access.allow(exchange, page.action)
+        elif caller.device is not None and (not page.action or caller.principals is None or self._access is None):
+            raise _nothing(exchange)
         visit, error = Visit(exchange.request, names, exchange.request_id, caller), None
         try:
+            if page.audience is Audience.KEYS and caller.device is not None and self._access is not None:
+                await self._access.allow(exchange, page.action)
             return await page.answer(visit)
         except Exception as met:
             error = met

@@ -1,11 +1,14 @@
 """The forms that words and numbers have in the engine: in order, reversible, and of characters that mean nothing."""
 
 import math
+from typing import Any
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
 from fogbank.registry.index import documents as lay
+from fogbank.registry.index.entry import ThingEntry
 
 numbers = st.floats(allow_nan=False, allow_infinity=False).map(lambda value: value + 0.0)
 
@@ -39,3 +42,19 @@ def test_names_of_fields_stay_apart_and_mean_nothing(one: str, other: str) -> No
     assert not set(lay.token(one)) & {" ", "\t", lay.SEPARATOR, lay.BOUNDARY}
     assert lay.column(one).isalnum()
     assert len({lay.column(one), lay.latitude(one), lay.longitude(one)}) == 3
+
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.integers(2**64, 2**80) | st.just(10**400) | numbers | st.text(),
+    lambda below: st.lists(below, max_size=4) | st.dictionaries(st.text(), below, max_size=4),
+    max_leaves=20,
+)
+
+
+@given(st.dictionaries(st.text(), ANYTHING, max_size=4))
+def test_whatever_a_shadow_may_hold_can_be_indexed(state: dict[str, Any]) -> None:
+    """One that could not would keep all others waiting."""
+    shadow = {"state": {"reported": state}, "metadata": {}, "version": 1}
+    entry = ThingEntry(name="t", id="1", stamp="s", version=1, shadows={None: shadow, "named": shadow})
+    lay.document(entry)
+    assert msgspec.msgpack.decode(lay.packed(entry), type=ThingEntry).shadows.keys() == {None, "named"}

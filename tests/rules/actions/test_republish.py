@@ -89,6 +89,7 @@ async def test_topics_of_jobs_are_refused_when_the_message_leads_there(
         ({"topic": "a/#", "roleArn": ROLE}, "wildcard"),
         ({"topic": "$aws/things/x/shadow/update", "roleArn": ROLE}, "reserved"),
         ({"topic": "$$aws/things/x/jobs/get", "roleArn": ROLE}, "belongs to jobs"),
+        ({"topic": "$$aws/events/certificates/registered/x", "roleArn": ROLE}, "the platform alone publishes"),
     ],
 )
 async def test_parameters_that_are_refused(platform: Platform, parameters: dict[str, Any], told: str) -> None:

@@ -98,7 +98,7 @@ def document(entry: ThingEntry | GroupEntry) -> "tantivy.Document":
     fields = Fields.of(values)
     made = tantivy.Document()
     made.add_text(KEY, ordered(entry.name))
-    made.add_bytes(ENTRY, msgspec.msgpack.encode(entry))
+    made.add_bytes(ENTRY, packed(entry))
     made.add_text(STAMP, entry.stamp)
     made.add_text(FIELDS, " ".join(map(token, fields)))
     _add_tokens(made, fields)
@@ -106,6 +106,28 @@ def document(entry: ThingEntry | GroupEntry) -> "tantivy.Document":
     made.add_json(ORDERED, _ordered_columns(fields))
     _add_columns(made, values, fields)
     return made
+
+
+_LARGEST_EXPONENT = 1024
+"""Of a float: longer integers are kept as text."""
+
+
+def packed(entry: ThingEntry | GroupEntry) -> bytes:
+    """What the entry is read from again. Integers beyond 64 bits, as shadows may have, come back as floats."""
+    try:
+        return msgspec.msgpack.encode(entry)
+    except OverflowError:
+        return msgspec.msgpack.encode(_within_64_bits(msgspec.to_builtins(entry)))
+
+
+def _within_64_bits(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _within_64_bits(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_within_64_bits(one) for one in value]
+    if isinstance(value, int) and not -(2**63) <= value < 2**64:
+        return float(value) if value.bit_length() < _LARGEST_EXPONENT else str(value)
+    return value
 
 
 def _add_tokens(made: "tantivy.Document", fields: Fields) -> None:

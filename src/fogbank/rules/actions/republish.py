@@ -2,7 +2,7 @@
 
 Developer Guide, "Republish" rule action. A reserved topic is written with two dollar signs, `$$aws/things/...`; only
 those in the text of the rule itself count, so that a device cannot reach a reserved topic by what it puts into a
-payload. Topics of jobs are not supported there, nor here.
+payload. Topics of jobs are not supported there, nor here; nor are those of events, which the platform alone tells.
 
 AWS warns of rules that feed each other and stops none. Here a message carries how many republish actions it has been
 through, and the one that would pass `MAX_HOPS` fails, telling by name which rule it was.
@@ -30,7 +30,7 @@ from fogbank.rules.actions.base import (
     is_transient,
 )
 from fogbank.rules.templates import Template
-from fogbank.topics import InvalidTopic, check_topic
+from fogbank.topics import InvalidTopic, check_topic, is_event
 
 KIND = "republish"
 
@@ -225,3 +225,5 @@ def _check(topic: str, reserved: bool) -> None:
         raise InvalidTopic(f"the topic {topic!r} is reserved; to republish there write it as '$$...' in the rule")
     if _JOBS.match(topic):
         raise InvalidTopic(f"the topic {topic!r} belongs to jobs, to which rules cannot republish")
+    if is_event(topic):
+        raise InvalidTopic(f"on the topic {topic!r} the platform alone publishes")
