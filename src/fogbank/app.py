@@ -192,7 +192,7 @@ class Platform:
             clock,
             shadows=self.shadows,
             subscriptions=router,
-            live=self.broker.connections.since,
+            look=self.broker.connections.presence,
         )
         self._metric_runs = runs = FleetMetricRuns(self.index, out.aws, clock)
         self.fleet_metrics = FleetMetrics(documents, self.index, self.registry.tags, arns, clock, runs.follow)

@@ -454,6 +454,19 @@ ShadowListener = Callable[[str, str | None], None]
 """Called with a thing and the name of its shadow (None: the classic one) that has changed; returns at once."""
 
 
+class Presence(msgspec.Struct, frozen=True):
+    """The terms of a client's connection, or of its last one. Told by the broker, kept by the fleet index."""
+
+    since: float | None
+    """When it was made, in seconds since the epoch; None: it is over."""
+    keep_alive: int | None
+    """Seconds; 0: none."""
+    session_expiry: int
+    """Seconds that the session outlives the connection."""
+    clean_session: bool
+    """Whether the session ends with the connection."""
+
+
 class ShadowReader(Protocol):
     """Shadows as other services read them. Implemented by `shadows/`, used by the fleet index."""
 

@@ -10,7 +10,7 @@ from fogbank.errors import ResourceNotFound
 from fogbank.message import Message
 from fogbank.mqtt import Properties, ReasonCode, Version
 from fogbank.mqtt.packets import DISCONNECT, Connack, Disconnect, Publish, Will
-from fogbank.ports import Grant, Peer, StorageError, ThingContext
+from fogbank.ports import Grant, Peer, Presence, StorageError, ThingContext
 from fogbank.testing import FakeClock
 from fogbank.testing.device import Device
 
@@ -49,14 +49,14 @@ async def test_a_client_that_is_connected(broker: Broker, fake_clock: FakeClock)
     assert (status.source, status.target) == (Address("192.0.2.7", 4711), Address("192.0.2.255", 8883))
 
 
-async def test_since_when_a_client_is_connected(broker: Broker, device: MakeDevice, fake_clock: FakeClock) -> None:
-    assert broker.connections.since("lamp") is None
+async def test_the_terms_of_a_connection_outlive_it(broker: Broker, device: MakeDevice, fake_clock: FakeClock) -> None:
+    assert broker.connections.presence("lamp") is None
     connected_at = fake_clock.time()
     lamp = await device().accepted("lamp", clean_start=False)
     await fake_clock.advance(5)
-    assert broker.connections.since("lamp") == connected_at
+    assert broker.connections.presence("lamp") == Presence(connected_at, 60, 3600, False)
     lamp.send(DISCONNECT)
-    assert broker.connections.since("lamp") is None  # whatever is remembered of it
+    assert broker.connections.presence("lamp") == Presence(None, 60, 3600, False)
 
 
 async def test_a_thing_that_is_not_attached_is_not_told(broker: Broker) -> None:

@@ -72,7 +72,7 @@ async def fleet_api(
         clock,
         shadows=shadows,
         subscriptions=clients,
-        live=clients.live.get,
+        look=clients.presences.get,
     )
     await index.start()
     metrics = FleetMetrics(documents, index, registry.tags, ARNS, clock, followed)

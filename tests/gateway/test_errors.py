@@ -51,6 +51,14 @@ def test_the_data_plane_tells_the_trace_id(service: str | None, operation: str) 
     assert told == {"message": "Forbidden", "traceId": one.request_id}
 
 
+@pytest.mark.parametrize("operation", ["GetThingShadow", "UpdateThingShadow", "DeleteThingShadow"])
+def test_errors_of_shadows_are_the_guides_documents(operation: str) -> None:
+    """Developer guide, device-shadow-document, "Error response document"."""
+    one = exchange("iot-data", operation)
+    told = msgspec.json.decode(response_to(ResourceNotFound("No."), one).body)
+    assert told == {"code": 404, "message": "No.", "traceId": one.request_id}
+
+
 @pytest.mark.parametrize(("service", "operation"), [(None, ""), ("iot", "ListThings"), ("lambda", "Invoke")])
 def test_what_nobody_foresaw(service: str | None, operation: str, caplog: pytest.LogCaptureFixture) -> None:
     one = exchange(service, operation)

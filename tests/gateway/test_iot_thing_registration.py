@@ -27,12 +27,12 @@ from fogbank.outbound import Outbound
 from fogbank.ports import Identity
 from fogbank.registry.certificate_checks import id_of
 from fogbank.registry.own_ca import OwnCa
-from fogbank.storage.paging import Paging
 from fogbank.registry.provisioning import input_file
 from fogbank.registry.provisioning.bulk import BulkRegistrations
 from fogbank.registry.registry import Registry
 from fogbank.settings import Endpoints
 from fogbank.storage.memory import MemoryBlobs, MemoryDocuments
+from fogbank.storage.paging import Paging
 from fogbank.testing import FakeClock
 
 URL = "https://fogbank.example:4566"

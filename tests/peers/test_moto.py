@@ -52,7 +52,7 @@ def test_of_moto(file: Path) -> None:
     }
     options = ("-p", "moto_plugin", "-p", "no:cacheprovider", "-p", "no:warnings", "-c", os.devnull)
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-rf", "--tb=short", *options, "--rootdir", MOTO, str(file)],
+        [sys.executable, "-m", "pytest", "-q", "-rfE", "--tb=short", *options, "--rootdir", MOTO, str(file)],
         cwd=MOTO,
         env=environment,
         capture_output=True,
@@ -61,7 +61,7 @@ def test_of_moto(file: Path) -> None:
         check=False,
     )
     failed = {
-        line.split("::", 1)[1].split(" - ")[0].split("[")[0]
+        line.split(" - ")[0].split("[")[0].rpartition("::")[2]
         for line in done.stdout.splitlines()
         if line.startswith(("FAILED ", "ERROR "))
     }

@@ -47,6 +47,19 @@ async def test_from_and_subscriptions_have_no_say(platform: Platform, invoke: Ma
     assert [call.function[-1] for call in platform.invoker.calls] == ["f"]
 
 
+@pytest.mark.parametrize("filter_", ["$aws/events/certificates/registered/ca", "$aws/events/#", "$aws/events/+/+"])
+async def test_a_rule_on_events_hears_the_platform_alone(
+    platform: Platform, invoke: Make, caplog: pytest.LogCaptureFixture, filter_: str
+) -> None:
+    """Else a device would have certificates activated that it tells of."""
+    platform.watch()
+    await platform.create("activate", f"SELECT * FROM '{filter_}'", invoke("f"))
+    await platform.send("$aws/rules/activate/$aws/events/certificates/registered/ca", {"certificateId": "x"})
+    assert platform.invoker.calls == []
+    assert "is one on events, of which the platform alone tells" in caplog.text
+    assert platform.stories("rule")[-1][1] == "failure"
+
+
 async def test_where_has(platform: Platform, invoke: Make) -> None:
     await platform.create("named", "SELECT * FROM 'a' WHERE n > 1", invoke("f"))
     for number in (1, 2):

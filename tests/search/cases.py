@@ -137,6 +137,14 @@ EXAMPLES = (
     ),
     Example("thingName:abc thingType:xyz", ({"thingName": ["abc"], "thingType": ["xyz"]},), ({"thingName": ["abc"]},)),
     Example("thingName:*my", ({"thingName": ["amy"]}, {"thingName": ["my"]}), ({"thingName": ["myx"]},)),
+    # an object exists where something in it does
+    Example(
+        "shadow.reported.stats:*", ({"shadow.reported.stats.battery": [1]},), ({"shadow.reported.statsx": [1]}, {})
+    ),
+    Example("shadow.name.s1:*", ({"shadow.name.s1.reported.a.b": [1]},), ({"shadow.name.s12.reported.a": [1]},)),
+    # query-syntax: without a field, "all the registry, Device Shadow, and Device Defender fields"
+    Example("true", ({"shadow.reported.on": [True]},), ({"connectivity.connected": [True]},)),
+    Example("30", ({"attributes.x": ["30"]},), ({"connectivity.keepAliveDuration": [30]},)),
     # thinggroup-index
     Example("thingGroupName:mythinggroup*", ({"thingGroupName": ["MyThingGroup1"]},), ({"thingGroupName": ["my"]},)),
     # managing-index, "Nested shadow field names" and "Numeric values"

@@ -9,6 +9,7 @@ def test_as_aws_has_them(limits: Limits) -> None:
     """AWS general reference, iot-core limits: Device Shadow."""
     found = ShadowLimits.of(limits)
     assert (found.document_bytes, found.depth, found.in_flight) == (8192, 8, 10)
+    assert found.depth_told == 6  # device-shadow-error-messages
 
 
 def test_open_still_has_bounds_on_what_comes_from_outside() -> None:

@@ -67,9 +67,9 @@ def test_null_stands_for_nothing_said() -> None:
         (b'{"state": {"desired": {"a": [1, null]}}}', "State contains an invalid node"),
         (b'{"state": {"desired": {"a": [[null]]}}}', "State contains an invalid node"),
         (b'{"state": {"reported": {"a": [{"b": null}]}}}', "State contains an invalid node"),
-        (nested(9), "JSON contains too many levels of nesting; maximum is 8"),
-        (nested(9, array=True), "JSON contains too many levels of nesting; maximum is 8"),
-        (b"[" * 100_000, "JSON contains too many levels of nesting; maximum is 8"),
+        (nested(9), "JSON contains too many levels of nesting; maximum is 6"),
+        (nested(9, array=True), "JSON contains too many levels of nesting; maximum is 6"),
+        (b"[" * 100_000, "JSON contains too many levels of nesting; maximum is 6"),
     ],
 )
 def test_refused(payload: bytes, message: str) -> None:

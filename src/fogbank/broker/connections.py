@@ -16,6 +16,7 @@ from fogbank.broker.sessions import Sessions
 from fogbank.broker.wills import Wills
 from fogbank.clock import Clock
 from fogbank.errors import ResourceNotFound
+from fogbank.ports import Presence
 
 REMEMBERED = 1800.0
 """Seconds for which the end of a connection is known. (API reference, GetConnection)"""
@@ -104,10 +105,14 @@ class Connections:
             reason=UNKNOWN if is_recent else None,
         )
 
-    def since(self, client_id: str) -> float | None:
-        """When the client's connection was made, in seconds since the epoch; None where there is none."""
+    def presence(self, client_id: str) -> Presence | None:
+        """Of the client's connection, or of the one that ended lately; None where neither is known."""
         connection = self._live.get(client_id)
-        return None if connection is None else connection.since
+        status = self._gone.get(client_id) if connection is None else _status(connection)
+        if status is None:
+            return None
+        since = status.since if status.connected else None
+        return Presence(since, status.keep_alive, status.session_expiry, status.is_clean)
 
     async def end(self, client_id: str, *, clean: bool = False, without_will: bool = False) -> None:
         """Disconnect a client, with `clean` end its session as well, connected or not; durable on return.

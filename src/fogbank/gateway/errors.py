@@ -15,6 +15,8 @@ from fogbank.ports import StorageError
 log = logging.getLogger(__name__)
 
 DATA_PLANE = "iot-data"
+SHADOWS = frozenset({"GetThingShadow", "UpdateThingShadow", "DeleteThingShadow"})
+"""Operations whose errors are documents as those on shadows' topics are (device-shadow-document, "Error response")."""
 
 
 def response_to(error: Exception, exchange: Exchange) -> Response:
@@ -37,12 +39,14 @@ def response_to(error: Exception, exchange: Exchange) -> Response:
         response = unmodelled_error(error)
     # whoever has not signed can mean the data plane alone
     is_data_plane = exchange.claim is None if service is None else service.name == DATA_PLANE
-    return _traced(response, exchange.request_id) if is_data_plane else response
+    if service is not None and is_data_plane and exchange.route.operation.name in SHADOWS:
+        return _with(response, code=response.status, traceId=exchange.request_id)
+    return _with(response, traceId=exchange.request_id) if is_data_plane else response
 
 
-def _traced(response: Response, request_id: str) -> Response:
+def _with(response: Response, **members: str | int) -> Response:
     """`{"message": ..., "traceId": ...}`, as the data plane answers (developer guide, "HTTPS")."""
-    told = msgspec.json.decode(response.body) | {"traceId": request_id}
+    told = msgspec.json.decode(response.body) | members
     return msgspec.structs.replace(response, body=msgspec.json.encode(told))
 
 

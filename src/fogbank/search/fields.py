@@ -32,24 +32,31 @@ class Field(msgspec.Struct, frozen=True):
     @classmethod
     def of(cls, values: Sequence[Value], *, spelled: bool = False) -> "Field":
         """Take values apart; `spelled`: strings that spell numbers are numbers as well."""
-        texts: list[tuple[str, ...]] = []
-        numbers: list[float] = []
-        points: list[Point] = []
-        for value in values:
-            if isinstance(value, Point):
-                points.append(value)
-                continue
-            found = None
-            if isinstance(value, str):
-                texts.append(words(value))
-                found = number(value) if spelled else None
-            elif isinstance(value, bool):
-                texts.append(("true",) if value else ("false",))
-            elif (found := in_range(value)) is None:
-                texts.append((str(value),))
-            if found is not None:
-                numbers.append(found)
-        return cls(tuple(texts), tuple(numbers), tuple(points))
+        if len(values) == 1:
+            return cls._of_one(values[0], spelled)
+        fields = [cls._of_one(value, spelled) for value in values]
+        return cls(
+            tuple(text for field in fields for text in field.texts),
+            tuple(number for field in fields for number in field.numbers),
+            tuple(point for field in fields for point in field.points),
+        )
+
+    @classmethod
+    def _of_one(cls, value: Value, spelled: bool) -> "Field":
+        if isinstance(value, str):
+            texts = (words(value),)
+            if not spelled or (found := number(value)) is None:
+                return cls(texts)
+            return cls(texts, (found,))
+        if isinstance(value, bool):
+            return _TRUE if value else _FALSE
+        if isinstance(value, Point):
+            return cls(points=(value,))
+        found = in_range(value)
+        return cls(((str(value),),)) if found is None else cls((), (found,))
+
+
+_TRUE, _FALSE = Field((("true",),)), Field((("false",),))
 
 
 class Fields(Mapping[str, Field]):
@@ -61,9 +68,14 @@ class Fields(Mapping[str, Field]):
         self._fields = fields
 
     @property
-    def searchable(self) -> Iterator[Field]:
+    def anywhere(self) -> Iterator[Field]:
         """Those that a term without a field is looked for in."""
-        return (field for name, field in self._fields.items() if names.searchable(name))
+        return (field for name, field in self._fields.items() if names.found_anywhere(name))
+
+    @property
+    def objects(self) -> frozenset[str]:
+        """The names of what the fields are in."""
+        return frozenset(above for name in self._fields for above in names.above(name))
 
     @classmethod
     def of(cls, values: Mapping[str, Sequence[Value]]) -> "Fields":

@@ -34,21 +34,21 @@ def matches(query: Query, fields: Fields) -> bool:
             return any(matches(part, fields) for part in parts)
         case Not(part):
             return not matches(part, fields)
+        case Exists(name):
+            return name in fields or name in fields.objects
         case _:
             return any(_field_matches(query, field) for field in _asked(query.field, fields))
 
 
 def _asked(name: str | None, fields: Fields) -> Iterable[Field]:
     if name is None:
-        return fields.searchable
+        return fields.anywhere
     field = fields.get(name)
     return () if field is None else (field,)
 
 
-def _field_matches(query: Word | Phrase | Wildcard | Exists | NumberRange | WordRange | Near, field: Field) -> bool:
+def _field_matches(query: Word | Phrase | Wildcard | NumberRange | WordRange | Near, field: Field) -> bool:
     match query:
-        case Exists():
-            return True
         case Word(_, word, number):
             return number in field.numbers or any(word in text for text in field.texts)
         case Phrase(_, words):

@@ -190,9 +190,16 @@ class _Parser:
         if field is not None and token.text.startswith("geo_distance,"):
             return _geoquery(field, token)
         if not token.wild:
-            return Word(field, fold(token.text), number(token.text))
+            return self._word(field, token)
         self._check_wildcards(token)
         return Wildcard(field, _folded(token))
+
+    @staticmethod
+    def _word(field: str | None, token: Token) -> Query:
+        word = fold(token.text)
+        if field is not None and word == "false" and names.says_violation(field):
+            raise InvalidQuery.at(token.offset, f"{field} can be true alone; write NOT {field}:true")
+        return Word(field, word, number(token.text))
 
     def _count(self, token: Token) -> None:
         self._terms += 1

@@ -36,7 +36,7 @@ class Wildcard(msgspec.Struct, frozen=True):
 
 
 class Exists(msgspec.Struct, frozen=True):
-    """`field:*`: the field has a value."""
+    """`field:*`: the field has a value, or is an object that has one in it."""
 
     field: str
 

@@ -25,6 +25,8 @@ def fold(text: str) -> str:
 def words(text: str) -> tuple[str, ...]:
     """The words of a text, folded."""
     folded = fold(text)
+    if folded.isalnum():  # most are, and this is quicker to see
+        return (folded,)
     if SPACE.search(folded) is None:
         return (folded,) if folded else ()
     return tuple(word for word in SPACE.split(folded) if word)

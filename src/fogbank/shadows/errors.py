@@ -17,7 +17,7 @@ SECTION_NOT_OBJECT = {"desired": "Desired node must be an object", "reported": "
 INVALID_VERSION = "Invalid version"
 INVALID_CLIENT_TOKEN = "Invalid clientToken"  # noqa: S105 - an error text
 TOO_DEEP = "JSON contains too many levels of nesting; maximum is {depth}"
-"""The table prints 6 where the quota page says 8: the text tells the limit in force."""
+"""AWS's own text says 6, where its quota page has 8 levels: see `ShadowLimits.depth_told`."""
 INVALID_NODE = "State contains an invalid node"
 NO_SHADOW = "No shadow exists with name: '{name}'"
 """Of the classic shadow, whose name is the thing's."""

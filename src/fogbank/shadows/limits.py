@@ -12,6 +12,8 @@ class ShadowLimits(msgspec.Struct, frozen=True, kw_only=True):
     """Of `desired` and `reported` as JSON, metadata not counted."""
     depth: int
     """Levels in `desired` or `reported`, which are the first; arrays count as objects do."""
+    depth_told: int
+    """What the error's text gives as the maximum. AWS's text is older than AWS's quota."""
     request_bytes: int
     """Of one request: what MQTT carries at AWS."""
     in_flight: int | None
@@ -29,10 +31,13 @@ class ShadowLimits(msgspec.Struct, frozen=True, kw_only=True):
     def of(cls, limits: Limits) -> "ShadowLimits":
         """The bounds for the instance's choice."""
         if limits is Limits.OPEN:
-            return cls(document_bytes=2**20, depth=100, request_bytes=2 * 2**20, in_flight=None, rate=None)
+            return cls(
+                document_bytes=2**20, depth=100, depth_told=100, request_bytes=2 * 2**20, in_flight=None, rate=None
+            )
         return cls(
             document_bytes=8 * 2**10,
             depth=8,
+            depth_told=6,
             request_bytes=128 * 2**10,
             in_flight=10,
             rate=20,

@@ -85,7 +85,7 @@ def _decode(payload: bytes, limits: ShadowLimits) -> Any:
     except msgspec.DecodeError:
         raise InvalidRequest(errors.INVALID_JSON) from None
     except RecursionError:
-        raise InvalidRequest(errors.TOO_DEEP.format(depth=limits.depth)) from None
+        raise InvalidRequest(errors.TOO_DEEP.format(depth=limits.depth_told)) from None
 
 
 def _is_token(token: Any) -> bool:
@@ -99,19 +99,19 @@ def _changes(state: State, limits: ShadowLimits) -> Changes:
             section = state[name]
             if section is not None and not isinstance(section, dict):
                 raise InvalidRequest(errors.SECTION_NOT_OBJECT[name])
-            _check(section, limits.depth, limits.depth, in_array=False)
+            _check(section, limits.depth, limits.depth_told, in_array=False)
             changes[name] = section
     return changes
 
 
-def _check(node: Any, levels: int, depth: int, *, in_array: bool) -> None:
+def _check(node: Any, levels: int, told: int, *, in_array: bool) -> None:
     """Refuse more than `levels` further levels, and null in an array, where it can mean no removal."""
     if isinstance(node, dict | list):
         if levels == 0:
-            raise InvalidRequest(errors.TOO_DEEP.format(depth=depth))
+            raise InvalidRequest(errors.TOO_DEEP.format(depth=told))
         in_array = in_array or isinstance(node, list)
         for inner in node.values() if isinstance(node, dict) else node:
             if inner is None or isinstance(inner, dict | list):
-                _check(inner, levels - 1, depth, in_array=in_array)
+                _check(inner, levels - 1, told, in_array=in_array)
     elif node is None and in_array:
         raise InvalidRequest(errors.INVALID_NODE)

@@ -11,7 +11,7 @@ from tests.registry.published import Published
 
 from fogbank.arns import Arns
 from fogbank.message import Message
-from fogbank.ports import Documents, ShadowListener, Subscriber
+from fogbank.ports import Documents, Presence, ShadowListener, Subscriber
 from fogbank.registry.index.engine import FleetIndex, IndexName
 from fogbank.registry.index.entry import GroupEntry, ThingEntry
 from fogbank.registry.index.service import IndexService
@@ -80,7 +80,7 @@ class Clients:
     def __init__(self, clock: FakeClock) -> None:
         self._clock = clock
         self._subscribers: list[tuple[str, Subscriber]] = []
-        self.live: dict[str, float] = {}
+        self.presences: dict[str, Presence] = {}
 
     def subscribe(self, filter_: str, subscriber: Subscriber) -> None:
         self._subscribers.append((filter_.removesuffix("#"), subscriber))
@@ -89,11 +89,12 @@ class Clients:
         self._subscribers.remove((filter_.removesuffix("#"), subscriber))
 
     def connect(self, client_id: str) -> None:
-        self.live[client_id] = self._clock.time()
+        self.presences[client_id] = Presence(self._clock.time(), 30, 0, True)
         self._tell("connected", client_id)
 
     def disconnect(self, client_id: str, reason: str = "CLIENT_INITIATED_DISCONNECT") -> None:
-        self.live.pop(client_id, None)
+        if client_id in self.presences:
+            self.presences[client_id] = msgspec.structs.replace(self.presences[client_id], since=None)
         self._tell("disconnected", client_id, disconnectReason=reason)
 
     def _tell(self, event: str, client_id: str, **further: str) -> None:
@@ -162,7 +163,7 @@ class Site:
             self.clock,
             shadows=shadows,
             subscriptions=clients,
-            live=clients.live.get,
+            look=clients.presences.get,
         )
         await index.start()
         try:

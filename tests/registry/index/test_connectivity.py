@@ -30,6 +30,15 @@ async def test_things_come_and_go(fleet: Fleet, site: Site) -> None:
     assert await fleet.found(f"connectivity.timestamp:[{timestamp} TO {timestamp}]") == ["attic"]
 
 
+async def test_the_terms_of_a_connection_are_known_while_it_stands_and_after(fleet: Fleet) -> None:
+    await fleet.registry.things.create("attic")
+    assert await fleet.found("connectivity.clientId:*") == []
+    terms = "connectivity.clientId:attic connectivity.keepAliveDuration:30 connectivity.sessionExpiry:0"
+    for do in (fleet.clients.connect, fleet.clients.disconnect):
+        do("attic")
+        assert await fleet.found(f"{terms} connectivity.cleanSession:true") == ["attic"]
+
+
 async def test_a_thing_that_is_registered_after_its_device_came(fleet: Fleet) -> None:
     fleet.clients.connect("attic")
     await fleet.index.settled()

@@ -11,7 +11,6 @@ from fogbank.registry.index.configuration import FieldType
 from fogbank.registry.index.view import View
 from fogbank.search.names import canonical
 
-_COLUMNS = {FieldType.NUMBER: lay.NUMBER_OF, FieldType.STRING: lay.TEXT_OF, FieldType.BOOLEAN: lay.TRUTH_OF}
 _MOST_BUCKETS = 60_000
 """The engine has a bound of 65 000 for all of a query."""
 _FEW_VALUES = 10_000
@@ -45,7 +44,7 @@ class Buckets(msgspec.Struct, frozen=True):
 
 def column(field: str, type_: FieldType) -> str:
     """The engine's name of the column with the values of a field that are of this type."""
-    return f"{_COLUMNS[type_]}.{lay.column(canonical(field))}"
+    return f"{lay.COLUMN_OF[type_]}.{lay.column(canonical(field))}"
 
 
 def statistics(view: View, field: str, type_: FieldType) -> Statistics:

@@ -8,6 +8,7 @@ be switched off, and then costs nothing (developer guide, managing-fleet-index, 
 import enum
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -224,6 +225,12 @@ class IndexingConfiguration(msgspec.Struct, frozen=True, kw_only=True):
     def of(self, index: "IndexName") -> ThingIndexing | GroupIndexing:
         """What is configured for an index."""
         return self.things if index.value == "AWS_Things" else self.groups
+
+
+@lru_cache(8192)
+def managed_type(field: str) -> FieldType | None:
+    """As what a field is aggregated wherever it is indexed; None where it is no managed one."""
+    return _type_of(field, (*_REGISTRY, *_CLASSIC, *_NAMED, *_CONNECTIVITY, *_DEVICE_DEFENDER, *_GROUPS))
 
 
 def _type_of(field: str, known: tuple[Field, ...]) -> FieldType | None:

@@ -13,7 +13,7 @@ import msgspec
 
 from fogbank.clock import Clock, milliseconds
 from fogbank.message import Message
-from fogbank.ports import Delete, Documents, Put, Subscriptions
+from fogbank.ports import Delete, Documents, Presence, Put, Subscriptions
 from fogbank.registry.constraints import THING_NAME
 from fogbank.storage import collection
 
@@ -37,6 +37,11 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True):
     version: int = 0
     """The lifecycle event's `versionNumber`."""
     run: str = ""
+    keep_alive: int | None = None
+    """Seconds."""
+    session_expiry: int | None = None
+    """Seconds."""
+    clean_session: bool | None = None
 
 
 class _Event(msgspec.Struct, rename="camel"):
@@ -46,20 +51,20 @@ class _Event(msgspec.Struct, rename="camel"):
     version_number: int = 0
 
 
-Live = Callable[[str], float | None]
-"""Since when the client of this ID is connected now, in seconds since the epoch; None: it is not."""
+Look = Callable[[str], Presence | None]
+"""What the broker knows of the client of this ID."""
 
 
 class Connectivity:
     """Hears lifecycle events, and remembers what they come to."""
 
-    def __init__(self, documents: Documents, clock: Clock, heard: Callable[[str], None], live: Live) -> None:
+    def __init__(self, documents: Documents, clock: Clock, heard: Callable[[str], None], look: Look) -> None:
         """`heard` is called with the name of each thing whose connection comes or ends."""
         self._documents = documents
         self._connections = collection.Collection(documents, KIND, Connection)
         self._clock = clock
         self._heard = heard
-        self._live = live
+        self._look = look
         self._decoder = msgspec.json.Decoder(_Event)
         self._pending: dict[str, Connection] = {}
         """What is not written yet."""
@@ -87,13 +92,14 @@ class Connectivity:
             event = self._decoder.decode(message.payload)
         except msgspec.DecodeError:
             return  # only the platform publishes here, and it knows its events
-        self._pending[client_id] = Connection(
+        heard = Connection(
             connected=event.event_type == "connected",
             timestamp=event.timestamp,
             reason=event.disconnect_reason,
             version=event.version_number,
             run=self._run,
         )
+        self._pending[client_id] = _with_terms(heard, self._look(client_id))
         self._heard(client_id)
 
     async def of(self, thing: str) -> Connection | None:
@@ -123,13 +129,12 @@ class Connectivity:
     def _seen(self, thing: str, known: Connection | None) -> Connection | None:
         """What holds of a thing of which nothing was heard in this run: registered after its device came, or
         connected when the last run ended."""
-        since = self._live(thing)
-        if since is not None:
-            found = Connection(connected=True, timestamp=int(since * 1000), run=self._run)
+        presence = self._look(thing)
+        if presence is not None and presence.since is not None:
+            live = Connection(connected=True, timestamp=int(presence.since * 1000), run=self._run)
+            found = _with_terms(live, presence)
         elif known is not None:
-            found = Connection(
-                connected=False, timestamp=self._began, reason=UNSEEN, version=known.version, run=self._run
-            )
+            found = msgspec.structs.replace(known, connected=False, timestamp=self._began, reason=UNSEEN, run=self._run)
         else:
             return None
         self._pending[thing] = found
@@ -137,3 +142,15 @@ class Connectivity:
 
     def _begin(self) -> None:
         self._run, self._began = uuid.uuid4().hex[:12], milliseconds(self._clock)
+
+
+def _with_terms(connection: Connection, presence: Presence | None) -> Connection:
+    """With the terms that the client connected on; lifecycle events have none of them."""
+    if presence is None:
+        return connection
+    return msgspec.structs.replace(
+        connection,
+        keep_alive=presence.keep_alive,
+        session_expiry=presence.session_expiry,
+        clean_session=presence.clean_session,
+    )

@@ -1,35 +1,40 @@
 """How an entry lies in the search engine: tantivy's schema, and the document that an entry becomes.
 
-The engine has a fixed schema, and entries have any fields. So words bear the name of their field in front of them, and
+The engine has a fixed schema, and entries have any fields. So words bear the mark of their field in front of them, and
 all words of all fields are tokens of one field of the engine: a term, a wildcard or a phrase of any field is one of its
 plain queries. For ranges and aggregations there are columns, one for each field that an entry has, in JSON fields of
-the engine. Ranges are asked of texts that sort as the values do, of numbers too: the engine tells whole numbers from
-others, and cannot ask for a range from one to the other.
+the engine. Ranges of words are asked of texts that sort as they do, and ranges of numbers of integers that sort as they
+do: the engine tells whole numbers from others, and cannot ask for a range from one to the other.
 
-What users have chosen (names of fields, words) never meets a parser as it is: it is percent-encoded or hexadecimal.
+What is laid down here is most of what it costs to index a change. So fields have short marks, only those that can be
+aggregated have columns for it, and the engine gets a document as one piece of JSON.
+
+What users have chosen (names of fields, words) never meets a parser as it is: it is a digest or hexadecimal.
 """
 
-import re
+import base64
+import hashlib
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 import msgspec
 
+from fogbank.registry.index.configuration import FieldType, managed_type
 from fogbank.registry.index.entry import GroupEntry, ThingEntry
-from fogbank.search import Fields, Value
-from fogbank.search.names import searchable
+from fogbank.search import Value
+from fogbank.search.fields import Field
+from fogbank.search.names import above, found_anywhere
 
 if TYPE_CHECKING:
     import tantivy
 
-FORMAT = "2"
+FORMAT = "3"
 """Of all that is written here. An index of another format is built anew."""
 
 SEPARATOR = "\x1f"
-"""Between the name of a field and a word; white space, so that it is in neither."""
+"""Between the mark of a field and a word; white space, so that it is in neither."""
 BOUNDARY = "\x1e"
 """A token between the values of `RUNS`: no phrase reaches from one into the next."""
 
@@ -44,27 +49,30 @@ ANYWHERE = "anywhere"
 RUNS = "runs"
 """Values of several words, with their places: for phrases. With the field, and without one but with the separator."""
 FIELDS = "fields"
-"""The names of the fields that there are."""
+"""The fields that there are."""
 NUMBERS = "numbers"
-"""The numbers of all fields that can be searched."""
+"""The numbers of all fields that can be searched, as words of hexadecimal digits."""
 ORDERED = "ordered"
-"""Columns: the words and the numbers of each field, and the degrees of its locations, as texts that sort as they do."""
+"""Columns: the words of each field, as texts that sort as they do."""
+RANKED = "ranked"
+"""Columns: the numbers of each field, and the degrees of its locations, as integers that sort as they do."""
 NUMBER_OF = "number"
-"""Columns: the numbers of each field that can be aggregated."""
+"""Columns: the numbers of each field that is aggregated as a number."""
 TEXT_OF = "text"
-"""Columns: the strings of each field that can be aggregated, as they are."""
+"""Columns: the strings of each field that is aggregated as a string, as they are."""
 TRUTH_OF = "truth"
-"""Columns: the booleans of each field that can be aggregated, as 0 and 1."""
+"""Columns: the booleans of each field that is aggregated as a boolean, as 0 and 1."""
+
+COLUMN_OF: Mapping[FieldType, str] = {
+    FieldType.NUMBER: NUMBER_OF,
+    FieldType.STRING: TEXT_OF,
+    FieldType.BOOLEAN: TRUTH_OF,
+}
 
 TOKENIZER = "fogbank-white-space"
 
-_AGGREGATED = re.compile(
-    r"attributes\.[\w.-]+|shadow(\.name\.[^.]+)?\.((desired|reported)\.[\w.-]+|hasDelta)|connectivity\.\w+"
-    r"|registry\.version|shadow(\.name\.[^.]+)?\.version|version|thing\w+|description|parentGroupNames",
-    re.ASCII,
-)
-"""Names of managed and of custom fields (developer guide, managing-fleet-index, "Custom fields")."""
-_TRUTHS = {"true": True, "false": False}
+_LATITUDE, _LONGITUDE = "lat", "lon"
+_TRUTHS = {"true": 1, "false": 0}
 
 
 def schema() -> "tantivy.Schema":
@@ -78,7 +86,7 @@ def schema() -> "tantivy.Schema":
     for name in (WORDS, ANYWHERE, FIELDS, NUMBERS):
         builder.add_text_field(name, tokenizer_name=TOKENIZER, index_option="basic")
     builder.add_text_field(RUNS, tokenizer_name=TOKENIZER, index_option="position")
-    for name in (ORDERED, NUMBER_OF, TEXT_OF, TRUTH_OF):
+    for name in (ORDERED, RANKED, NUMBER_OF, TEXT_OF, TRUTH_OF):
         builder.add_json_field(name, fast=True, tokenizer_name="raw", index_option="basic")
     return builder.build()
 
@@ -90,22 +98,25 @@ def tokenizer() -> "tantivy.TextAnalyzer":
     return tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.whitespace()).build()
 
 
-def document(entry: ThingEntry | GroupEntry) -> "tantivy.Document":
-    """The engine's document of an entry."""
-    import tantivy
-
-    values = entry.values()
-    fields = Fields.of(values)
-    made = tantivy.Document()
-    made.add_text(KEY, ordered(entry.name))
-    made.add_bytes(ENTRY, packed(entry))
-    made.add_text(STAMP, entry.stamp)
-    made.add_text(FIELDS, " ".join(map(token, fields)))
-    _add_tokens(made, fields)
-    _add_runs(made, fields)
-    made.add_json(ORDERED, _ordered_columns(fields))
-    _add_columns(made, values, fields)
-    return made
+def document(entry: ThingEntry | GroupEntry) -> str:
+    """The engine's document of an entry, as JSON."""
+    values, custom = entry.values(), entry.custom_fields
+    laid = _Layout()
+    for name, some in values.items():
+        place = _place(name)
+        field = Field.of(some, spelled=place.spelled)
+        laid.add(place, field)
+        if place.managed is not None:
+            laid.aggregate(place, place.managed, some, field)
+        elif name in custom:
+            laid.aggregate(place, custom[name], some, field)
+    made: dict[str, Any] = {
+        KEY: ordered(entry.name),
+        ENTRY: base64.b64encode(packed(entry)).decode(),
+        STAMP: entry.stamp,
+        **laid.members(),
+    }
+    return msgspec.json.encode(made).decode()
 
 
 _LARGEST_EXPONENT = 1024
@@ -130,94 +141,114 @@ def _within_64_bits(value: Any) -> Any:
     return value
 
 
-def _add_tokens(made: "tantivy.Document", fields: Fields) -> None:
-    tokens: list[str] = []
-    words: set[str] = set()
-    numbers: set[float] = set()
-    for name, field in fields.items():
-        found = {word for text in field.texts for word in text}
-        prefix = token(name) + SEPARATOR
-        tokens += [prefix + word for word in found]
-        if searchable(name):
-            words |= found
-            numbers.update(field.numbers)
-    made.add_text(WORDS, " ".join(tokens))
-    made.add_text(ANYWHERE, " ".join(words))
-    made.add_text(NUMBERS, " ".join(map(ordered_number, numbers)))
+class _Place(msgspec.Struct, frozen=True, gc=False):
+    """What follows from the name of a field."""
+
+    column: str
+    lineage: tuple[str, ...]
+    """The marks of the field and of the objects that it is in."""
+    anywhere: bool
+    """Whether a term without a field is looked for in it."""
+    spelled: bool
+    """Whether strings that spell numbers are numbers as well."""
+    managed: FieldType | None
 
 
-def _add_runs(made: "tantivy.Document", fields: Fields) -> None:
-    runs: list[str] = []
-    for name, field in fields.items():
-        for text in field.texts:
-            if len(text) > 1:
-                for prefix in (token(name), "") if searchable(name) else (token(name),):
-                    runs += [*(prefix + SEPARATOR + word for word in text), BOUNDARY]
-    if runs:
-        made.add_text(RUNS, " ".join(runs))
+@lru_cache(8192)
+def _place(name: str) -> _Place:
+    lineage = (column(name), *map(column, above(name)))
+    return _Place(column(name), lineage, found_anywhere(name), name.startswith("attributes."), managed_type(name))
 
 
-def _ordered_columns(fields: Fields) -> dict[str, list[str]]:
-    columns: dict[str, list[str]] = {}
-    for name, field in fields.items():
-        values = [ordered(word) for text in field.texts for word in text]
-        values += [ordered_number(number) for number in field.numbers]
-        if values:
-            columns[column(name)] = values
+class _Layout:
+    """The fields of one entry, as they gather."""
+
+    def __init__(self) -> None:
+        self._fields: set[str] = set()
+        self._words: list[str] = []
+        self._anywhere: set[str] = set()
+        self._numbers: set[float] = set()
+        self._runs: list[str] = []
+        self._ordered: dict[str, list[str]] = {}
+        self._ranked: dict[str, list[int]] = {}
+        self._aggregated: dict[str, dict[str, Sequence[Any]]] = {NUMBER_OF: {}, TEXT_OF: {}, TRUTH_OF: {}}
+
+    def add(self, place: _Place, field: Field) -> None:
+        """Lay a field down to be searched."""
+        mark = place.column
+        self._fields.update(place.lineage)
+        if field.texts:
+            self._add_texts(mark, field.texts, anywhere=place.anywhere)
+        if field.numbers:
+            self._ranked[mark] = [rank(number) for number in field.numbers]
+            if place.anywhere:
+                self._numbers.update(field.numbers)
         if field.points:
-            columns[latitude(name)] = [ordered_number(point.latitude) for point in field.points]
-            columns[longitude(name)] = [ordered_number(point.longitude) for point in field.points]
-    return columns
+            self._ranked[mark + _LATITUDE] = [rank(point.latitude) for point in field.points]
+            self._ranked[mark + _LONGITUDE] = [rank(point.longitude) for point in field.points]
+
+    def _add_texts(self, mark: str, texts: Sequence[Sequence[str]], *, anywhere: bool) -> None:
+        words = texts[0] if len(texts) == 1 else tuple(dict.fromkeys(word for text in texts for word in text))
+        prefix = mark + SEPARATOR
+        for word in words:
+            self._words.append(prefix + word)
+        if words:
+            self._ordered[mark] = [ordered(word) for word in words]
+        if anywhere:
+            self._anywhere.update(words)
+        if len(words) > 1 or len(texts) > 1:
+            self._add_runs(mark, texts, anywhere=anywhere)
+
+    def _add_runs(self, mark: str, texts: Sequence[Sequence[str]], *, anywhere: bool) -> None:
+        for text in texts:
+            if len(text) > 1:
+                for prefix in (mark, "") if anywhere else (mark,):
+                    self._runs += [*(prefix + SEPARATOR + word for word in text), BOUNDARY]
+
+    def aggregate(self, place: _Place, type_: FieldType, values: Sequence[Value], field: Field) -> None:
+        """Lay down those values of a field that are of a type, to be aggregated."""
+        if type_ is FieldType.NUMBER:
+            found: Sequence[Any] = field.numbers
+        elif type_ is FieldType.STRING:
+            found = [value for value in values if isinstance(value, str)]
+        else:
+            found = [truth for value in values if (truth := _truth(value)) is not None]
+        if found:
+            self._aggregated[COLUMN_OF[type_]][place.column] = found
+
+    def members(self) -> dict[str, Any]:
+        """Fields of the engine."""
+        return {
+            FIELDS: " ".join(self._fields),
+            WORDS: " ".join(self._words),
+            ANYWHERE: " ".join(self._anywhere),
+            NUMBERS: " ".join(map(ordered_number, self._numbers)),
+            RUNS: " ".join(self._runs),
+            ORDERED: self._ordered,
+            RANKED: self._ranked,
+            **self._aggregated,
+        }
 
 
-def _add_columns(made: "tantivy.Document", values: Mapping[str, list[Value]], fields: Fields) -> None:
-    numbers: dict[str, tuple[float, ...]] = {}
-    texts: dict[str, list[str]] = {}
-    truths: dict[str, list[int]] = {}
-    for name, some in values.items():
-        if not _aggregated(name):
-            continue
-        if fields[name].numbers:
-            numbers[column(name)] = fields[name].numbers
-        if strings := [value for value in some if isinstance(value, str)]:
-            texts[column(name)] = strings
-        if found := [int(truth) for value in some if (truth := _truth(value)) is not None]:
-            truths[column(name)] = found
-    made.add_json(NUMBER_OF, numbers)
-    made.add_json(TEXT_OF, texts)
-    made.add_json(TRUTH_OF, truths)
-
-
-def _truth(value: Any) -> bool | None:
-    """A boolean, or an attribute that spells one."""
-    return value if isinstance(value, bool) else _TRUTHS.get(value) if isinstance(value, str) else None
-
-
-@lru_cache(8192)
-def _aggregated(name: str) -> bool:
-    return _AGGREGATED.fullmatch(name) is not None
-
-
-@lru_cache(8192)
-def token(name: str) -> str:
-    """The name of a field as a token without white space."""
-    return quote(name, safe="")
+def _truth(value: Value) -> int | None:
+    """A boolean, or a string that spells one."""
+    return int(value) if isinstance(value, bool) else _TRUTHS.get(value) if isinstance(value, str) else None
 
 
 @lru_cache(8192)
 def column(name: str) -> str:
-    """The name of a field as one of a column: of letters and digits alone, since dots mean levels there."""
-    return "c" + name.encode().hex()
+    """The mark of a field: its name as letters and digits alone, and never many of them."""
+    return "c" + hashlib.blake2b(name.encode(), digest_size=10).hexdigest()
 
 
 def latitude(name: str) -> str:
     """The column of the latitudes of a field."""
-    return column(name) + "lat"
+    return column(name) + _LATITUDE
 
 
 def longitude(name: str) -> str:
     """The column of the longitudes of a field."""
-    return column(name) + "lon"
+    return column(name) + _LONGITUDE
 
 
 def ordered(word: str) -> str:
@@ -230,20 +261,25 @@ def unordered(key: str) -> str:
     return bytes.fromhex(key[1:]).decode()
 
 
-FIRST_NUMBER, AFTER_NUMBERS = "n", "o"
 FIRST_WORD, AFTER_WORDS = "w", "x"
-"""What bounds all numbers and all words where they are ordered."""
+"""What bounds all words where they are ordered."""
 AFTER_DIGITS = "g"
 """Behind all hexadecimal digits, and so behind all that begins with what it is appended to."""
 
-_SIGN = 1 << 63
-_ALL = (1 << 64) - 1
+_MAGNITUDE = (1 << 63) - 1
+_pack, _unpack = struct.Struct(">d").pack, struct.Struct(">q").unpack
+
+
+@lru_cache(4096)
+def rank(number: float) -> int:
+    """A number as an integer of 64 bits, in an order that is that of the numbers.
+
+    The bits of doubles sort as the numbers do, but that negative ones sort the other way.
+    """
+    bits: int = _unpack(_pack(number + 0.0))[0]  # there is one zero
+    return bits if bits >= 0 else bits ^ _MAGNITUDE
 
 
 def ordered_number(number: float) -> str:
-    """A number in letters and digits alone, in an order that is that of the numbers.
-
-    The bits of doubles sort as the numbers do but for the sign, and but for negative ones, which sort the other way.
-    """
-    (bits,) = struct.unpack(">Q", struct.pack(">d", number))
-    return f"{FIRST_NUMBER}{bits ^ _ALL if bits & _SIGN else bits | _SIGN:016x}"
+    """A number as a word, which is the same for the same numbers."""
+    return f"{rank(number):x}"

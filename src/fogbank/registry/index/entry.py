@@ -5,15 +5,18 @@ shadows and connectivity. Names of fields: developer guide, managing-fleet-index
 "Restrictions and limitations".
 """
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeAlias
 
 import msgspec
 
+from fogbank.registry.index.configuration import FieldType
 from fogbank.search.fields import Fields, Value
 from fogbank.search.geography import Order, location
 
-_SIMPLE = (str, int, float)  # bool is an int
+Values: TypeAlias = dict[str, list[Value]]
+
+_SIMPLE = (str, int, float, bool)
 _SECTIONS = ("reported", "desired", "delta")
 
 
@@ -52,6 +55,8 @@ class ThingEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """None: connectivity is not indexed."""
     locations: Mapping[str, Order] = {}
     """The fields that hold locations: `geoLocations` of the configuration."""
+    custom_fields: Mapping[str, FieldType] = {}
+    """The fields that are aggregated beside the managed ones, and as what: `customFields` of the configuration."""
 
     @property
     def all_group_names(self) -> tuple[str, ...]:
@@ -62,9 +67,9 @@ class ThingEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         """What it is found by."""
         return Fields.of(self.values())
 
-    def values(self) -> dict[str, list[Value]]:
+    def values(self) -> Values:
         """The values of its fields."""
-        values: dict[str, list[Value]] = {
+        values: Values = {
             "thingName": [self.name],
             "thingId": [self.id],
             "registry.version": [self.version],
@@ -75,8 +80,7 @@ class ThingEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             values["thingGroupNames"] = list(self.all_group_names)
         values |= {f"attributes.{name}": [value] for name, value in self.attributes.items()}
         for name, shadow in self.shadows.items():
-            for field, value in _shadow_values("shadow" if name is None else f"shadow.name.{name}", shadow):
-                values.setdefault(field, []).append(value)
+            _add_shadow("shadow" if name is None else f"shadow.name.{name}", shadow, values)
         if self.connectivity is not None:
             values |= _connectivity_values(self.connectivity)
         for field, order in self.locations.items():
@@ -115,15 +119,17 @@ class GroupEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     attributes: Mapping[str, str] = {}
     parent_names: tuple[str, ...] = ()
     """Of all groups above it, the root first."""
+    custom_fields: Mapping[str, FieldType] = {}
 
     def fields(self) -> Fields:
         """What it is found by."""
         return Fields.of(self.values())
 
-    def values(self) -> dict[str, list[Value]]:
+    def values(self) -> Values:
         """The values of its fields."""
-        values: dict[str, list[Value]] = {
+        values: Values = {
             "thingGroupName": [self.name],
+            "thingGroupNames": [self.name],  # as the guide's example queries have it
             "thingGroupId": [self.id],
             "version": [self.version],
         }
@@ -145,41 +151,48 @@ def _shadow_document(shadow: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _shadow_values(prefix: str, shadow: Mapping[str, Any]) -> Iterator[tuple[str, Value]]:
+def _add_shadow(prefix: str, shadow: Mapping[str, Any], values: Values) -> None:
     state, metadata = shadow.get("state", {}), shadow.get("metadata", {})
-    yield f"{prefix}.hasDelta", bool(state.get("delta"))
-    yield f"{prefix}.version", shadow.get("version", 1)
+    values[f"{prefix}.hasDelta"] = [bool(state.get("delta"))]
+    values[f"{prefix}.version"] = [shadow.get("version", 1)]
     for section in _SECTIONS:
-        yield from _tree(f"{prefix}.{section}", state.get(section, {}))
-        yield from _stamps(f"{prefix}.metadata.{section}", metadata.get(section, {}), state.get(section, {}))
+        if section in state:
+            stamps = metadata.get(section)
+            _add_tree(f"{prefix}.{section}", f"{prefix}.metadata.{section}", state[section], stamps, values)
 
 
-def _tree(path: str, value: Any) -> Iterator[tuple[str, Value]]:
-    """The leaves below a value. Arrays are there with each of their elements, unless one is not simple; null is not."""
-    if isinstance(value, Mapping):
-        for key, below in value.items():
-            yield from _tree(f"{path}.{key}", below)
-    elif isinstance(value, list):
+def _add_tree(path: str, meta_path: str, value: Any, metadata: Any, values: Values) -> None:
+    """The leaves below a value, and their timestamps.
+
+    Arrays are there with each of their elements, and with the different ones of their timestamps, unless an element is
+    not simple; null is not.
+    """
+    kind = type(value)  # what JSON is decoded to, and no subclass of it
+    if kind is dict:
+        below = metadata if type(metadata) is dict else {}
+        for key, one in value.items():
+            _add_tree(f"{path}.{key}", f"{meta_path}.{key}", one, below.get(key), values)
+    elif kind is list:
         if all(isinstance(one, _SIMPLE) for one in value):
-            for one in value:
-                yield path, one
-    elif isinstance(value, _SIMPLE):
-        yield path, value
+            _add(path, value, values)
+            stamps = metadata if type(metadata) is list else ()
+            _add(f"{meta_path}.timestamp", dict.fromkeys(one["timestamp"] for one in stamps if "timestamp" in one), values)
+    elif kind in _SIMPLE:
+        _add(path, (value,), values)
+        if type(metadata) is dict and "timestamp" in metadata:
+            _add(f"{meta_path}.timestamp", (metadata["timestamp"],), values)
 
 
-def _stamps(path: str, metadata: Any, state: Any) -> Iterator[tuple[str, Value]]:
-    """The timestamps of what is indexed of a state. Those of an array are the array's own."""
-    if isinstance(state, Mapping) and isinstance(metadata, Mapping):
-        for key, below in state.items():
-            yield from _stamps(f"{path}.{key}", metadata.get(key), below)
-    elif isinstance(state, list) and all(isinstance(one, _SIMPLE) for one in state):
-        for one in dict.fromkeys(one["timestamp"] for one in metadata or () if "timestamp" in one):
-            yield f"{path}.timestamp", one
-    elif isinstance(state, _SIMPLE) and isinstance(metadata, Mapping) and "timestamp" in metadata:
-        yield f"{path}.timestamp", metadata["timestamp"]
+def _add(field: str, some: Iterable[Value], values: Values) -> None:
+    """Keys may have dots in them, so that there may be several values where there seems to be one."""
+    there = values.get(field)
+    if there is not None:
+        there.extend(some)
+    elif found := list(some):
+        values[field] = found
 
 
-def _connectivity_values(connectivity: Connectivity) -> dict[str, list[Value]]:
+def _connectivity_values(connectivity: Connectivity) -> Values:
     values: dict[str, Value | None] = {
         "connected": connectivity.connected,
         "timestamp": connectivity.timestamp,

@@ -14,7 +14,7 @@ from fogbank.ports import Documents, ShadowReader, StorageError, Subscriptions
 from fogbank.registry.changes import Change, Changes, settle
 from fogbank.registry.errors import IndexNotReady
 from fogbank.registry.index.configuration import GroupIndexing, IndexingConfiguration, ThingIndexing
-from fogbank.registry.index.connectivity import Connectivity, Live
+from fogbank.registry.index.connectivity import Connectivity, Look
 from fogbank.registry.index.dynamic_groups import DynamicGroups
 from fogbank.registry.index.dynamic_members import DynamicMembers
 from fogbank.registry.index.engine import FleetIndex, IndexName
@@ -56,9 +56,9 @@ class IndexService:
         *,
         shadows: ShadowReader,
         subscriptions: Subscriptions,
-        live: Live,
+        look: Look,
     ) -> None:
-        """`live` says since when a client is connected."""
+        """`look` says what the broker knows of a client."""
         self.engine = engine
         self._clock = clock
         self._changes = changes
@@ -73,8 +73,8 @@ class IndexService:
         self._building = {name: Building() for name in IndexName}
         members = DynamicMembers(records, changes, clock)
         self._feed = Feed(self._work, clock, self._overflowed)
-        self.connectivity = Connectivity(documents, clock, self._feed.thing, live)
-        self._source = source = Source(records, shadows, self.connectivity, lambda: self.configuration.things)
+        self.connectivity = Connectivity(documents, clock, self._feed.thing, look)
+        self._source = source = Source(records, shadows, self.connectivity, lambda: self.configuration)
         self._indexer = Indexer(engine, source, self.connectivity, members, lambda: self.configuration)
         self._reconciliation = Reconciliation(engine, records, source, self._feed)
         self.dynamic_groups = DynamicGroups(

@@ -12,12 +12,12 @@ import msgspec
 from fogbank.ports import ShadowReader
 from fogbank.registry.cache import Cache
 from fogbank.registry.index import entry
-from fogbank.registry.index.configuration import ThingIndexing
+from fogbank.registry.index.configuration import IndexingConfiguration
 from fogbank.registry.index.connectivity import Connectivity
 from fogbank.registry.index.entry import GroupEntry, ThingEntry
 from fogbank.registry.records import Records, Thing, memberships_prefix
 
-REMEMBERED = 4096
+REMEMBERED = 16384
 """Things of which the registry's part is kept: those whose shadows are written all the time are read but once."""
 
 
@@ -37,13 +37,13 @@ class Source:
         records: Records,
         shadows: ShadowReader,
         connectivity: Connectivity,
-        indexing: Callable[[], ThingIndexing],
+        configuration: Callable[[], IndexingConfiguration],
     ) -> None:
-        """`indexing` says what is to be in the entries of things."""
+        """`configuration` says what is to be in entries."""
         self._records = records
         self._shadows = shadows
         self._connectivity = connectivity
-        self._indexing = indexing
+        self._configuration = configuration
         self._registered: Cache[str, _Registered | None] = Cache(REMEMBERED, self._read_registered)
 
     def forget(self, thing: str) -> None:
@@ -55,7 +55,7 @@ class Source:
         registered = await self._registered.get(name)
         if registered is None:
             return None
-        thing, indexing = registered.thing, self._indexing()
+        thing, indexing = registered.thing, self._configuration().things
         shadows = await self._shadows.of_thing(name) if indexing.shadows else {}
         made = ThingEntry(
             name=name,
@@ -69,6 +69,7 @@ class Source:
             shadows={of: document for of, document in shadows.items() if indexing.holds_shadow(of)},
             connectivity=await self._connection(name) if indexing.connectivity else None,
             locations={place.name: place.order for place in indexing.geo_locations},
+            custom_fields={field.name: field.type for field in indexing.custom_fields},
         )
         return msgspec.structs.replace(made, stamp=_digest(made, sorted(made.shadows.items(), key=_shadow_order)))
 
@@ -86,6 +87,7 @@ class Source:
             description=group.description,
             attributes=group.attributes,
             parent_names=group.ancestors,
+            custom_fields={field.name: field.type for field in self._configuration().groups.custom_fields},
         )
         return msgspec.structs.replace(made, stamp=_digest(made))
 
@@ -110,6 +112,10 @@ class Source:
             timestamp=known.timestamp,
             version=known.version,
             disconnect_reason=known.reason,
+            client_id=name,
+            keep_alive=known.keep_alive,
+            session_expiry=known.session_expiry,
+            clean_session=known.clean_session,
         )
 
 

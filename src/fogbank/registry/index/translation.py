@@ -62,7 +62,7 @@ class Translation:
             case Wildcard(field, glob):
                 return self._wildcard(field, glob)
             case Exists(field):
-                return self._term(lay.FIELDS, lay.token(field))
+                return self._term(lay.FIELDS, lay.column(field))
             case NumberRange():
                 return self._number_range(query)
             case WordRange():
@@ -117,9 +117,9 @@ class Translation:
     def _numbers(self, column: str, query: NumberRange) -> "tantivy.Query":
         low, high = query.low, query.high
         return self._range(
-            f"{lay.ORDERED}.{column}",
-            lay.FIRST_NUMBER if low is None else lay.ordered_number(low),
-            lay.AFTER_NUMBERS if high is None else lay.ordered_number(high),
+            f"{lay.RANKED}.{column}",
+            "*" if low is None else str(lay.rank(low)),
+            "*" if high is None else str(lay.rank(high)),
             query.low_included,
             query.high_included,
         )
@@ -168,7 +168,7 @@ class Translation:
 
 def _prefix(field: str | None) -> str:
     """What stands in front of a word of this field."""
-    return lay.SEPARATOR if field is None else lay.token(field) + lay.SEPARATOR
+    return lay.SEPARATOR if field is None else lay.column(field) + lay.SEPARATOR
 
 
 def _regex(glob: Glob) -> str:
