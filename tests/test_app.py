@@ -102,7 +102,7 @@ async def test_a_change_of_rights_reaches_the_broker(tmp_path: Path) -> None:
         async def listener(ids: frozenset[str]) -> None:
             told.append(ids)
 
-        platform.registry.principals.watch(listener)
+        platform.services.registry.principals.watch(listener)
 
         def use() -> str:
             iot = client(platform, "iot")
@@ -113,21 +113,21 @@ async def test_a_change_of_rights_reaches_the_broker(tmp_path: Path) -> None:
 
         certificate_id = await asyncio.to_thread(use)
         assert told[-1] == frozenset({certificate_id})
-        assert platform.broker._changes == len(told)
+        assert platform.services.broker._changes == len(told)
 
 
 async def test_everything_is_there_again_after_a_restart_and_two_cannot_share_it(tmp_path: Path) -> None:
     from fogbank.ports import StorageError
 
     async with Platform(settings(tmp_path)) as platform:
-        await platform.registry.things.create("lamp")
+        await platform.services.registry.things.create("lamp")
         first = platform.ready()
         with pytest.raises(StorageError, match=str(tmp_path)):
             Platform(settings(tmp_path))
     async with Platform(settings(tmp_path)) as platform:
         again = platform.ready()
         assert (again.access_key_id, again.secret_access_key) == (first.access_key_id, first.secret_access_key)
-        assert (await platform.registry.things.describe("lamp")).name == "lamp"
+        assert (await platform.services.registry.things.describe("lamp")).name == "lamp"
 
 
 TRUST = json.dumps(
@@ -170,7 +170,7 @@ async def test_a_rule_asks_shadows_registry_and_functions(tmp_path: Path) -> Non
     )
     answers = Listener()
     async with Platform(settings(tmp_path)) as platform:
-        platform.broker.router.subscribe("answer", answers)
+        platform.services.broker.router.subscribe("answer", answers)
 
         def prepare() -> None:
             iot, data, functions, iam = (client(platform, name) for name in ("iot", "iot-data", "lambda", "iam"))
@@ -197,7 +197,7 @@ async def test_a_rule_asks_shadows_registry_and_functions(tmp_path: Path) -> Non
 
         await asyncio.to_thread(prepare)
         assert await answers.next() == {"on": True, "room": "attic", "n": 42}
-        platform.broker.router.unsubscribe("answer", answers)
+        platform.services.broker.router.unsubscribe("answer", answers)
 
 
 async def test_roles_in_sql_must_be_passed_as_those_in_members(tmp_path: Path) -> None:
@@ -223,7 +223,7 @@ async def test_roles_in_sql_must_be_passed_as_those_in_members(tmp_path: Path) -
             iam.close()
 
         await asyncio.to_thread(use)
-        assert platform.destinations.list().destinations == []
+        assert platform.services.destinations.list().destinations == []
 
 
 async def test_a_rule_posts_to_a_url_once_its_owner_wants_it(tmp_path: Path) -> None:

@@ -88,8 +88,8 @@ class Site:
         SigV4QueryAuth(credentials, "iotdevicegateway", self.ready.region, expires=300).add_auth(request)
         query = urlsplit(request.url or "").query + (f"&X-Amz-Security-Token={quote(token, safe='')}" if token else "")
         head = HttpHead(method="GET", path="/mqtt", query=query, headers={"host": "fogbank.example.com"})
-        peer = await self.platform.reception.desk.websocket(Arrival(ip="192.0.2.1"), head)
-        return Device(self.platform.broker, peer)
+        peer = await self.platform.services.reception.desk.websocket(Arrival(ip="192.0.2.1"), head)
+        return Device(self.platform.services.broker, peer)
 
 
 @asynccontextmanager

@@ -1,7 +1,7 @@
 """The small typed protocols through which the floors and the services of one floor meet.
 
 Nothing here does anything: engines below implement the storage ports, services implement the others for one another,
-and `app.py` introduces them.
+and `services.py` introduces them.
 """
 
 import enum
