@@ -4,6 +4,7 @@ import random
 from collections.abc import Iterator
 from typing import Any
 
+from fogbank.registry.index.configuration import FieldType
 from fogbank.registry.index.entry import Connectivity, ThingEntry
 from fogbank.search.geography import Order
 
@@ -42,6 +43,7 @@ def thing(i: int, chance: random.Random) -> ThingEntry:
         shadows=_shadows(i, chance),
         connectivity=_connectivity(chance),
         locations={"shadow.reported.gps": Order.LAT_LON},
+        custom_fields={"shadow.reported.stats.battery": FieldType.NUMBER},
     )
 
 

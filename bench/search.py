@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -168,7 +169,12 @@ async def run(things: int, repeat: int, *, busy: bool) -> bool:
 
 
 def _size(directory: Path) -> int:
-    return sum(path.stat().st_size for path in directory.rglob("*"))
+    """Of its files, some of which the engine may just be merging away."""
+    total = 0
+    for path in directory.rglob("*"):
+        with suppress(FileNotFoundError):
+            total += path.stat().st_size
+    return total
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from fogbank.broker.broker import Broker
+from fogbank.broker.router import Route
 from fogbank.message import Message
 from fogbank.mqtt import ReasonCode, Version
 from fogbank.mqtt.packets import FAILURE, Puback, Publish, Will
@@ -192,3 +193,21 @@ class TestBroadcaster:
         await broker.router.publish_all([Message("a", b"1"), Message("b", b"2")])
         assert [message.payload for message in handler.messages] == [b"2"]
         assert "publishing to a failed" in caplog.text
+
+
+def test_a_subscriber_that_fails_costs_nobody_else_anything(caplog: pytest.LogCaptureFixture) -> None:
+    class Broken:
+        def deliver(self, message: Message) -> None:
+            raise RuntimeError("a fault of ours")
+
+    met: list[Message] = []
+
+    class Sound:
+        def deliver(self, message: Message) -> None:
+            met.append(message)
+
+    route = Route("a/b")
+    route.handlers = (Broken(), Sound())
+    route.hand_over(Message("a/b", b"x"))
+    assert [one.payload for one in met] == [b"x"]
+    assert "Broken failed with a message on a/b" in caplog.text

@@ -6,8 +6,14 @@ from typing import Any
 import pytest
 from tests.jobs.bench import Bench
 
-from fogbank.jobs.topics import parse_request_topic as parse
+from fogbank.jobs.topics import RequestTopic, parse_request_topic
 from fogbank.message import Message, Origin
+
+
+def parse(topic: str) -> RequestTopic:
+    asked = parse_request_topic(topic)
+    assert asked is not None
+    return asked
 
 
 async def test_what_is_pending(bench: Bench) -> None:

@@ -22,6 +22,16 @@ async def test_a_will_asks_for_nothing(bench: Bench) -> None:
     assert bench.traced[-1].status == "skipped"
 
 
+async def test_a_topic_that_asks_for_nothing_there_is(bench: Bench) -> None:
+    """Developer guide, jobs-api: ErrorCode."""
+    origin = Origin("principal", "c")
+    for below in ("jobs/bogus", "jobs/get/accepted", "jobs/notify"):
+        bench.room.deliver(Message(f"$aws/things/t1/{below}", b'{"clientToken": "a"}', origin=origin))
+    bench.room.deliver(Message("$aws/things/t1/jobs/bogus", b"", origin=origin, will=True))
+    [(topic, answer)] = bench.room.answers
+    assert (topic, answer["code"], answer["clientToken"]) == ("t1/jobs/bogus/rejected", "InvalidTopic", "a")
+
+
 async def test_who_came_over_no_connection_gets_no_answer(bench: Bench) -> None:
     ask(bench, client=None)
     await bench.settle()

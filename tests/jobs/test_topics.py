@@ -1,7 +1,8 @@
 import pytest
 
 from fogbank.errors import InvalidRequest
-from fogbank.jobs.topics import REQUEST_FILTERS, Operation, RequestTopic, parse_request_topic
+from fogbank.jobs.errors import InvalidTopic
+from fogbank.jobs.topics import NAMESPACE, Operation, RequestTopic, parse_request_topic
 from fogbank.topics import matches
 
 
@@ -18,18 +19,24 @@ from fogbank.topics import matches
 )
 def test_requests(below: str, asked: RequestTopic) -> None:
     topic = f"$aws/things/t/jobs/{below}"
-    assert sum(matches(filter_, topic) for filter_ in REQUEST_FILTERS) == 1
+    assert matches(NAMESPACE, topic)
     assert parse_request_topic(topic) == asked
     asked.check()
 
 
 @pytest.mark.parametrize(
-    "below", ["notify", "notify-next", "get/accepted", "job/update/rejected", "start-next/accepted", "", "job"]
+    "below",
+    ["notify", "notify-next", "get/accepted", "job/update/rejected", "start-next/accepted", "$next/get/accepted"],
 )
-def test_what_is_no_request(below: str) -> None:
-    topic = f"$aws/things/t/jobs/{below}"
-    assert not any(matches(filter_, topic) for filter_ in REQUEST_FILTERS)
-    with pytest.raises(ValueError, match="not a topic"):
+def test_what_is_for_answers(below: str) -> None:
+    assert parse_request_topic(f"$aws/things/t/jobs/{below}") is None
+
+
+@pytest.mark.parametrize("below", ["", "/", "/job", "/job/cancel", "/job/get/now", "/start-next/x", "/notify/x"])
+def test_what_there_is_not(below: str) -> None:
+    topic = f"$aws/things/t/jobs{below}"
+    assert matches(NAMESPACE, topic)
+    with pytest.raises(InvalidTopic):
         parse_request_topic(topic)
 
 

@@ -206,5 +206,4 @@ def _hand_over(connection: "Connection", route: "Route", run: Run, qos: int) -> 
     topic = route.topic
     for payload in run.payloads():
         message = Message(topic, payload, qos, False, origin)
-        for handler in route.handlers:
-            handler.deliver(message)
+        route.hand_over(message)

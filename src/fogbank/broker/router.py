@@ -73,6 +73,15 @@ class Route:
         self.shares: tuple[Share, ...] = ()
         self.handlers: tuple[Subscriber, ...] = ()
 
+    def hand_over(self, message: Message) -> None:
+        """Give a message to the in-process subscribers: rules, shadows, jobs. None may fail; one that does all the same
+        costs neither the others their message nor the sender its connection."""
+        for handler in self.handlers:
+            try:
+                handler.deliver(message)
+            except Exception:
+                log.exception("%s failed with a message on %s", type(handler).__name__, message.topic)
+
 
 class Router:
     """Implements the ports Subscriptions, Publisher and Broadcaster."""
@@ -245,8 +254,7 @@ class Router:
         route = self.route(message.topic)
         if route.sessions or route.receivers or route.shares:
             self.send(route, Run.of(message), message.origin.client_id, retain=message.retain)
-        for handler in route.handlers:
-            handler.deliver(message)
+        route.hand_over(message)
         return bool(route.sessions or route.receivers or route.shares or route.handlers)
 
     def send(self, route: Route, run: Run, sender: str | None, *, retain: bool = False) -> None:

@@ -187,8 +187,10 @@ def _others(endpoints: Endpoints, host: str, port: int) -> Endpoints:
 def _run(settings: Settings) -> None:
     import uvloop
 
+    from fogbank.storage import heap
     from fogbank.storage.committer import SWITCH_INTERVAL
 
+    heap.bound()
     sys.setswitchinterval(SWITCH_INTERVAL)
     raise_descriptor_limit()
     uvloop.run(_serve(settings))

@@ -30,11 +30,16 @@ class TerminalState(ServiceError):
     status = 410
 
 
+class InvalidTopic(InvalidRequest):
+    """There is no request about jobs with such a topic."""
+
+
 class InvalidJson(InvalidRequest):
     """The payload of a request is no JSON."""
 
 
 _CODES: Mapping[type[ServiceError], str] = {
+    InvalidTopic: "InvalidTopic",
     InvalidJson: "InvalidJson",
     InvalidRequest: "InvalidRequest",
     VersionMismatch: "VersionMismatch",

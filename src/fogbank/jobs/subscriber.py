@@ -12,10 +12,11 @@ from fogbank.clock import Clock
 from fogbank.errors import InternalFailure, ServiceError, Throttling
 from fogbank.jobs import answers
 from fogbank.jobs.device import DeviceJobs, Reply
+from fogbank.jobs.errors import InvalidTopic
 from fogbank.jobs.ledger import Ledger
 from fogbank.jobs.limits import JobLimits
 from fogbank.jobs.requests import client_token, parse
-from fogbank.jobs.topics import REQUEST_FILTERS, parse_request_topic
+from fogbank.jobs.topics import NAMESPACE, RequestTopic, parse_request_topic
 from fogbank.message import Message
 from fogbank.ports import Answers, StorageError, Subscriptions
 from fogbank.tasks import Tasks
@@ -55,28 +56,37 @@ class JobsSubscriber:
 
     def subscribe(self, subscriptions: Subscriptions) -> None:
         """Take all requests from now on."""
-        for filter_ in REQUEST_FILTERS:
-            subscriptions.subscribe(filter_, self)
+        subscriptions.subscribe(NAMESPACE, self)
 
     def unsubscribe(self, subscriptions: Subscriptions) -> None:
-        for filter_ in REQUEST_FILTERS:
-            subscriptions.unsubscribe(filter_, self)
+        subscriptions.unsubscribe(NAMESPACE, self)
+
+    def deliver(self, message: Message) -> None:
+        """Take what may be a request; answers and notifications are on topics of the namespace too."""
+        try:
+            asked = parse_request_topic(message.topic)
+        except InvalidTopic as error:
+            if not message.will:
+                self._reject(message, error)
+            return
+        if asked is None:
+            return
+        if message.will:
+            self._skip(message, "a client's will: jobs ignore those")
+            return
+        self._take(message, asked)
 
     async def close(self) -> None:
         """Answer what was asked."""
         await self._tasks.drain()
 
-    def deliver(self, message: Message) -> None:
+    def _take(self, message: Message, asked: RequestTopic) -> None:
         """Hand the request to the ledger at once, so that one client's are carried out in their order."""
-        if message.will:
-            self._skip(message, "a client's will: jobs ignore those")
-            return
         cost = len(message.payload) + REQUEST_BYTES
         client = (message.origin.principal, message.origin.client_id)
         if not self._has_room(client, cost):
             self._skip(message, "dropped: too many requests about jobs wait to be served")
             return
-        asked = parse_request_topic(message.topic)
         connection = (*client, asked.thing)
         try:
             if self._limits.in_flight is not None and self._in_flight[connection] >= self._limits.in_flight:

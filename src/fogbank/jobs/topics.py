@@ -6,6 +6,7 @@ import re
 import msgspec
 
 from fogbank.errors import InvalidRequest
+from fogbank.jobs.errors import InvalidTopic
 
 THING_NAME = re.compile(r"[a-zA-Z0-9:_-]{1,128}", re.ASCII)
 JOB_ID = re.compile(r"[a-zA-Z0-9_-]{1,64}", re.ASCII)
@@ -22,13 +23,10 @@ class Operation(enum.Enum):
     UPDATE = "UpdateJobExecution"
 
 
-REQUEST_FILTERS = (
-    "$aws/things/+/jobs/get",
-    "$aws/things/+/jobs/start-next",
-    "$aws/things/+/jobs/+/get",
-    "$aws/things/+/jobs/+/update",
-)
-"""All that a client publishes to; the answers' topics are one level deeper."""
+NAMESPACE = "$aws/things/+/jobs/#"
+"""All of it is listened to: who asks for what there is not is told so (developer guide, jobs-api: InvalidTopic)."""
+_TOLD = frozenset({"accepted", "rejected", "notify", "notify-next"})
+"""How topics end on which clients are told something."""
 
 
 class RequestTopic(msgspec.Struct, frozen=True):
@@ -48,8 +46,8 @@ class RequestTopic(msgspec.Struct, frozen=True):
             raise InvalidRequest(f"Invalid jobId: {self.job[:256]!r} must match {JOB_ID.pattern}")
 
 
-def parse_request_topic(topic: str) -> RequestTopic:
-    """What a topic that matches one of `REQUEST_FILTERS` asks for."""
+def parse_request_topic(topic: str) -> RequestTopic | None:
+    """What a topic in the namespace asks for; None where it is for answers. Raises InvalidTopic."""
     match topic.split("/"):
         case ["$aws", "things", thing, "jobs", "get"]:
             return RequestTopic(thing, Operation.GET_PENDING)
@@ -59,4 +57,6 @@ def parse_request_topic(topic: str) -> RequestTopic:
             return RequestTopic(thing, Operation.DESCRIBE, job)
         case ["$aws", "things", thing, "jobs", job, "update"]:
             return RequestTopic(thing, Operation.UPDATE, job)
-    raise ValueError(f"{topic!r} is not a topic for requests about jobs")
+        case [*_, told] if told in _TOLD:
+            return None
+    raise InvalidTopic(f"There is no request about jobs with the topic {topic!r}")

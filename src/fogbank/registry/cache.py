@@ -59,6 +59,10 @@ class Cache(Generic[K, V]):
         """The value was written: whoever reads it now starts over."""
         self._slots.pop(key, None)
 
+    def clear(self) -> None:
+        """Forget everything."""
+        self._slots.clear()
+
     def _release(self, key: K, slot: _Slot[V]) -> None:
         if self._slots.get(key) is slot:
             del self._slots[key]

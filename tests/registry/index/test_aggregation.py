@@ -21,7 +21,8 @@ from fogbank.search import parse
 
 T, NUMBER, STRING, BOOLEAN = IndexName.THINGS, FieldType.NUMBER, FieldType.STRING, FieldType.BOOLEAN
 EVERYTHING = parse("*")
-FIELD = "shadow.reported.x"
+FIELD, TEXT, TRUTH = "shadow.reported.x", "shadow.reported.s", "shadow.reported.b"
+CUSTOM = {FIELD: NUMBER, TEXT: STRING, TRUTH: BOOLEAN, "attributes.n": NUMBER}
 
 
 @pytest.fixture
@@ -34,12 +35,13 @@ async def index(tmp_path: Path) -> AsyncIterator[FleetIndex]:
 
 def reporting(i: int, **reported: Any) -> ThingEntry:
     shadow = {"state": {"reported": reported}, "metadata": {}, "version": 1}
-    return ThingEntry(name=f"t{i:05}", id=str(i), stamp="", version=1 + i % 3, shadows={None: shadow})
+    name, version = f"t{i:05}", 1 + i % 3
+    return ThingEntry(name=name, id=str(i), stamp="", version=version, shadows={None: shadow}, custom_fields=CUSTOM)
 
 
 async def fill(index: FleetIndex, values: Sequence[Any]) -> None:
     """A thing with each of these, and one without any; in several commits, so that there are several segments."""
-    things = [reporting(i, x=value) for i, value in enumerate(values)]
+    things = [reporting(i, x=value, s=value, b=value) for i, value in enumerate(values)]
     await index.put(things[::2])
     await index.put([*things[1::2], reporting(99_999, y=1)])
 
@@ -67,15 +69,15 @@ def test_against_plain_arithmetic(values: list[Any]) -> None:
             await index.open()
             await fill(index, values)
             _check(await index.statistics(T, EVERYTHING, FIELD, NUMBER), of_numbers)
-            _check(await index.statistics(T, EVERYTHING, FIELD, BOOLEAN), [float(one) for one in of_booleans])
-            assert await index.statistics(T, EVERYTHING, FIELD, STRING) == Statistics(count=len(of_strings))
-            for type_, some in ((NUMBER, of_numbers), (STRING, of_strings), (BOOLEAN, of_booleans)):
-                assert await index.cardinality(T, EVERYTHING, FIELD, type_) == len(set(some))
-            found = await index.buckets(T, EVERYTHING, FIELD, STRING, 3)
+            _check(await index.statistics(T, EVERYTHING, TRUTH, BOOLEAN), [float(one) for one in of_booleans])
+            assert await index.statistics(T, EVERYTHING, TEXT, STRING) == Statistics(count=len(of_strings))
+            for field, some in ((FIELD, of_numbers), (TEXT, of_strings), (TRUTH, of_booleans)):
+                assert await index.cardinality(T, EVERYTHING, field, CUSTOM[field]) == len(set(some))
+            found = await index.buckets(T, EVERYTHING, TEXT, STRING, 3)
             assert found.total == len(values) + 1
             ranked = sorted(Counter(of_strings).items(), key=lambda one: (-one[1], one[0]))
             assert list(found.buckets) == ranked[:3]
-            truths = await index.buckets(T, EVERYTHING, FIELD, BOOLEAN, 3)
+            truths = await index.buckets(T, EVERYTHING, TRUTH, BOOLEAN, 3)
             assert dict(truths.buckets) == Counter("true" if one else "false" for one in of_booleans)
             of_number = await index.buckets(T, EVERYTHING, FIELD, NUMBER, 100)
             assert {float(key): count for key, count in of_number.buckets} == Counter(of_numbers)
@@ -111,7 +113,7 @@ async def test_statistics_as_in_the_guide(index: FleetIndex) -> None:
     values = ("-125", "150", "75")
     await index.put(
         [
-            ThingEntry(name=one.name, id="", stamp="", attributes={"n": value})
+            ThingEntry(name=one.name, id="", stamp="", attributes={"n": value}, custom_fields=CUSTOM)
             for one, value in zip(things, values, strict=True)
         ]
     )
@@ -202,3 +204,11 @@ async def test_a_sum_beyond_what_a_double_can_be_leaves_the_count(index: FleetIn
 async def test_whole_numbers_are_written_as_such(index: FleetIndex) -> None:
     await fill(index, [1.0, 2.5, -3, 1e20])
     assert dict((await index.buckets(T, EVERYTHING, FIELD, NUMBER, 9)).buckets).keys() == {"1", "2.5", "-3", "1e+20"}
+
+
+async def test_only_managed_and_custom_fields_can_be_aggregated(index: FleetIndex) -> None:
+    """managing-fleet-index: what others come to would be paid for with every change."""
+    await index.put([reporting(1, x=1, other=1)])
+    assert await index.statistics(T, EVERYTHING, "shadow.reported.other", NUMBER) == Statistics(count=0)
+    assert await index.statistics(T, EVERYTHING, FIELD, STRING) == Statistics(count=0)
+    assert (await index.statistics(T, EVERYTHING, "shadow.version", NUMBER)).count == 1

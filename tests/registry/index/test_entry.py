@@ -167,6 +167,7 @@ def test_a_group() -> None:
     group = GroupEntry(name="G", id="g", stamp="", version=2, description="on top", attributes={"a": "1"})
     assert group.values() == {
         "thingGroupName": ["G"],
+        "thingGroupNames": ["G"],
         "thingGroupId": ["g"],
         "version": [2],
         "description": ["on top"],

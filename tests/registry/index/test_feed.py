@@ -20,6 +20,10 @@ class Worker:
         self.rounds: list[set[str]] = []
         self.times: list[float] = []
         self.failures = 0
+        self.rests: list[float] = []
+
+    async def rest(self) -> None:
+        self.rests.append(self.clock.monotonic())
 
     async def __call__(self, things: set[str], reviews: set[str], groups: set[str]) -> None:
         self.times.append(self.clock.monotonic())
@@ -43,7 +47,7 @@ def overflows() -> list[None]:
 
 @pytest.fixture
 async def feed(worker: Worker, clock: FakeClock, overflows: list[None]) -> AsyncIterator[Feed]:
-    feed = Feed(worker, clock, lambda: overflows.append(None))
+    feed = Feed(worker, clock, lambda: overflows.append(None), worker.rest)
     feed.start()
     await clock.advance(0)
     yield feed
@@ -178,7 +182,7 @@ async def test_more_than_it_can_keep_in_mind_is_compared_instead(
 
 
 async def test_who_waits_when_it_ends_is_let_go(worker: Worker, clock: FakeClock, overflows: list[None]) -> None:
-    feed = Feed(worker, clock, lambda: None)
+    feed = Feed(worker, clock, lambda: None, worker.rest)
     worker.seconds = 60
     feed.start()
     feed.thing("a")

@@ -92,18 +92,21 @@ class Connectivity:
             event = self._decoder.decode(message.payload)
         except msgspec.DecodeError:
             return  # only the platform publishes here, and it knows its events
-        heard = Connection(
+        self._pending[client_id] = Connection(
             connected=event.event_type == "connected",
             timestamp=event.timestamp,
             reason=event.disconnect_reason,
             version=event.version_number,
             run=self._run,
         )
-        self._pending[client_id] = _with_terms(heard, self._look(client_id))
         self._heard(client_id)
 
     async def of(self, thing: str) -> Connection | None:
         """What is known of a thing's connection; None: it never connected."""
+        known = await self._known(thing)
+        return None if known is None else self._with_terms(thing, known)
+
+    async def _known(self, thing: str) -> Connection | None:
         if (pending := self._pending.get(thing)) is not None:
             return pending
         stored = await self._connections.get(thing)
@@ -118,7 +121,9 @@ class Connectivity:
             self._pending.pop(name, None)
         kept = {name: pending for name in things if (pending := self._pending.get(name)) is not None}
         known = [name for name in strangers if await self._connections.get(name) is not None]
-        changes: list[Put | Delete] = [self._connections.putting(name, value) for name, value in kept.items()]
+        changes: list[Put | Delete] = [
+            self._connections.putting(name, self._with_terms(name, value)) for name, value in kept.items()
+        ]
         changes += [self._connections.deleting(name) for name in known]
         if changes:
             await self._documents.commit(*changes)
@@ -131,8 +136,7 @@ class Connectivity:
         connected when the last run ended."""
         presence = self._look(thing)
         if presence is not None and presence.since is not None:
-            live = Connection(connected=True, timestamp=int(presence.since * 1000), run=self._run)
-            found = _with_terms(live, presence)
+            found = Connection(connected=True, timestamp=int(presence.since * 1000), run=self._run)
         elif known is not None:
             found = msgspec.structs.replace(known, connected=False, timestamp=self._began, reason=UNSEEN, run=self._run)
         else:
@@ -140,17 +144,18 @@ class Connectivity:
         self._pending[thing] = found
         return found
 
+    def _with_terms(self, thing: str, connection: Connection) -> Connection:
+        """With the terms that the client connected on. No lifecycle event tells them, and the broker knows them only
+        once it has told of the connection."""
+        presence = self._look(thing)
+        if presence is None:
+            return connection
+        return msgspec.structs.replace(
+            connection,
+            keep_alive=presence.keep_alive,
+            session_expiry=presence.session_expiry,
+            clean_session=presence.clean_session,
+        )
+
     def _begin(self) -> None:
         self._run, self._began = uuid.uuid4().hex[:12], milliseconds(self._clock)
-
-
-def _with_terms(connection: Connection, presence: Presence | None) -> Connection:
-    """With the terms that the client connected on; lifecycle events have none of them."""
-    if presence is None:
-        return connection
-    return msgspec.structs.replace(
-        connection,
-        keep_alive=presence.keep_alive,
-        session_expiry=presence.session_expiry,
-        clean_session=presence.clean_session,
-    )

@@ -222,7 +222,7 @@ class _Layout:
             FIELDS: " ".join(self._fields),
             WORDS: " ".join(self._words),
             ANYWHERE: " ".join(self._anywhere),
-            NUMBERS: " ".join(map(ordered_number, self._numbers)),
+            NUMBERS: " ".join(map(spelled_number, self._numbers)),
             RUNS: " ".join(self._runs),
             ORDERED: self._ordered,
             RANKED: self._ranked,
@@ -280,6 +280,6 @@ def rank(number: float) -> int:
     return bits if bits >= 0 else bits ^ _MAGNITUDE
 
 
-def ordered_number(number: float) -> str:
+def spelled_number(number: float) -> str:
     """A number as a word, which is the same for the same numbers."""
     return f"{rank(number):x}"

@@ -22,6 +22,7 @@ from fogbank.registry.index.entry import GroupEntry, ThingEntry
 from fogbank.registry.index.shelf import Shelf
 from fogbank.search import Query
 from fogbank.search.query import Everything
+from fogbank.storage import heap
 
 __all__ = ["Buckets", "FleetIndex", "IndexName", "Page", "Statistics"]
 
@@ -100,6 +101,16 @@ class FleetIndex:
     async def clear(self, index: IndexName) -> None:
         """Forget all entries of an index, and make its files anew."""
         await self._write(self._shelves[index].clear)
+
+    async def drop(self, index: IndexName) -> None:
+        """Forget an index with its files, until it is cleared or all is opened anew: nothing may be asked of it."""
+        await self._write(self._shelves[index].drop)
+
+    async def rest(self) -> None:
+        """Nothing changes for a while: let go of the memory that changes need."""
+        for shelf in self._shelves.values():
+            await self._write(shelf.rest)
+        await self._write(heap.give_back)
 
     async def stamps(self, index: IndexName, after: str = "", limit: int = 1000) -> list[tuple[str, str]]:
         """Names and stamps in the order of names, behind `after`: what is indexed, to be compared with what is."""

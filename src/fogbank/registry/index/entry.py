@@ -176,7 +176,11 @@ def _add_tree(path: str, meta_path: str, value: Any, metadata: Any, values: Valu
         if all(isinstance(one, _SIMPLE) for one in value):
             _add(path, value, values)
             stamps = metadata if type(metadata) is list else ()
-            _add(f"{meta_path}.timestamp", dict.fromkeys(one["timestamp"] for one in stamps if "timestamp" in one), values)
+            _add(
+                f"{meta_path}.timestamp",
+                dict.fromkeys(one["timestamp"] for one in stamps if "timestamp" in one),
+                values,
+            )
     elif kind in _SIMPLE:
         _add(path, (value,), values)
         if type(metadata) is dict and "timestamp" in metadata:

@@ -1,9 +1,10 @@
 """Which things and groups have changed since the index last looked: names, each once, however often they change.
 
 Whoever changes something only adds its name to a set. One task takes what has gathered, has it worked off, and rests:
-four times as long as it worked, so that a flood of changes costs a fifth of one core, and each thing is looked at about
-once a second. It rests less where a change would not be found within two seconds otherwise. A change that finds the
-task idle is taken at once, and who waits for what changed before (`settled`) cuts the rest short.
+nearly a second and four times as long as it worked, so that in a flood of changes each thing is looked at about once a
+second, and all of it costs a fifth of one core at most. It rests less where a change would not be found within two
+seconds otherwise. A change that finds the task idle is taken at once, and who waits for what changed before (`settled`)
+cuts the rest short. Where nothing changes for a while, whoever works is told to let go of what work needs.
 """
 
 import asyncio
@@ -16,7 +17,7 @@ from fogbank.tasks import Tasks
 
 log = logging.getLogger(__name__)
 
-REST = 0.2
+REST = 0.8
 """Seconds between two rounds, at least, while changes go on."""
 RESTS = 4
 """Rests are so many times as long as the round before, where there is time for that."""
@@ -26,6 +27,8 @@ LEAST = 0.25
 """Of the time that a round took, what is rested in any case."""
 RETRY = 1.0
 """Seconds after a round that failed."""
+QUIET = 3.0
+"""Seconds without a change after which the work is over for now."""
 MOST = 100_000
 """Names that may wait. Beyond it they are forgotten, and the whole index is compared with what there is."""
 
@@ -36,8 +39,12 @@ Work = Callable[[set[str], set[str], set[str]], Awaitable[None]]
 class Feed:
     """Gathers names and hands them to `work`."""
 
-    def __init__(self, work: Work, clock: Clock, overflowed: Callable[[], None]) -> None:
+    def __init__(
+        self, work: Work, clock: Clock, overflowed: Callable[[], None], quiet: Callable[[], Awaitable[None]]
+    ) -> None:
+        """`overflowed` is called when names were forgotten, `quiet` awaited when there was no name for a while."""
         self._work = work
+        self._quiet = quiet
         self._clock = clock
         self._overflowed = overflowed
         self._things: set[str] = set()
@@ -78,7 +85,7 @@ class Feed:
     async def close(self) -> None:
         """Stop; what still waits is found by comparison at the next start."""
         await self._tasks.close()
-        self._release(self._waiting)
+        self._release(len(self._waiting))
 
     async def settled(self, within: float, *, rest: float = 1.0) -> None:
         """Return when everything named before this call has been worked off, or after `within` seconds.
@@ -98,12 +105,23 @@ class Feed:
             self._idle = not (self._things or self._reviews or self._groups or self._waiting)
             if self._idle:
                 self._woken.clear()
-                await self._woken.wait()
+                await self._first()
             await self._round()
 
+    async def _first(self) -> None:
+        """Return when there is a first name."""
+        woken = self._tasks.start(self._woken.wait(), "woken")
+        await wait_for(woken, QUIET, self._clock, self._tasks)
+        if self._idle:
+            try:
+                await self._quiet()
+            except Exception:
+                log.exception("the fleet index could not let go of its memory")
+        await self._woken.wait()
+
     async def _round(self) -> None:
-        """Work off what has gathered. A search that comes meanwhile waits for the next one."""
-        waiting, self._waiting = self._waiting, []
+        """Work off what has gathered. Who comes meanwhile waits for the next one, and so does everybody if it fails."""
+        waiting = len(self._waiting)
         things, self._things = self._things, set()
         reviews, self._reviews = self._reviews, set()
         groups, self._groups = self._groups, set()
@@ -122,7 +140,7 @@ class Feed:
             return
         finally:
             self._working = False
-            self._release(waiting)
+        self._release(waiting)
         self._bound()
         await self._rest(self._clock.monotonic() - began)
 
@@ -144,8 +162,9 @@ class Feed:
         self._idle = False
         self._woken.set()
 
-    @staticmethod
-    def _release(waiting: list[asyncio.Future[None]]) -> None:
-        for future in waiting:
+    def _release(self, count: int) -> None:
+        """Those who have waited longest."""
+        for future in self._waiting[:count]:
             if not future.done():
                 future.set_result(None)
+        del self._waiting[:count]

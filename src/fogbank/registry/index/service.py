@@ -33,7 +33,10 @@ log = logging.getLogger(__name__)
 
 KIND, KEY = "indexing-configuration", "account"
 PATIENCE = 2.0
-"""Seconds that a search waits for an index that is being built for the first time: a small fleet's is ready by then."""
+"""Seconds that a search waits for an index that is being built for the first time, and whoever configures one: a small
+fleet's is ready by then."""
+SETTLING = 5.0
+"""Seconds that a search waits for what changed before it: ten times what that takes on a machine with much to do."""
 RETRY = 5.0
 """Seconds after a comparison that failed."""
 ATTEMPTS = 3
@@ -72,7 +75,7 @@ class IndexService:
         """Rounds in a row that the engine failed in."""
         self._building = {name: Building() for name in IndexName}
         members = DynamicMembers(records, changes, clock)
-        self._feed = Feed(self._work, clock, self._overflowed)
+        self._feed = Feed(self._work, clock, self._overflowed, self._rest)
         self.connectivity = Connectivity(documents, clock, self._feed.thing, look)
         self._source = source = Source(records, shadows, self.connectivity, lambda: self.configuration)
         self._indexer = Indexer(engine, source, self.connectivity, members, lambda: self.configuration)
@@ -105,13 +108,12 @@ class IndexService:
         name = self._existing(index_name)
         building = self._building[name]
         if building.status is IndexStatus.BUILDING:
-            done = self._tasks.start(building.complete(), "complete")
-            await wait_for(done, PATIENCE, self._clock, self._tasks)
+            await self._patience(building)
         if building.status is IndexStatus.BUILDING:
             raise IndexNotReady(f"The index {index_name} is being built; try again in a moment")
         return name
 
-    async def settled(self, within: float = 1.0) -> None:
+    async def settled(self, within: float = SETTLING) -> None:
         """Return when what changed before this call is in the index, or after `within` seconds. Never raises."""
         await self._feed.settled(within)
 
@@ -138,7 +140,7 @@ class IndexService:
         self._objections.append(objection)
 
     async def configure(self, *, things: ThingIndexing | None = None, groups: GroupIndexing | None = None) -> None:
-        """Index this from now on; what is None stays. What is indexed is brought into line in the background.
+        """Index this from now on; what is None stays. What is indexed is brought into line in the background; a small fleet's is on return.
 
         Raises InvalidRequest.
         """
@@ -158,6 +160,9 @@ class IndexService:
             await self._follow(before.value)
 
         await settle(attempt)
+        for name in IndexName:
+            if self.configuration.of(name).on:
+                await self._patience(self._building[name])
 
     # --- life ---
 
@@ -197,9 +202,16 @@ class IndexService:
             self.connectivity.leave(self._subscriptions)
         for name in IndexName:
             if before.of(name).on and not now.of(name).on:
+                await self.engine.drop(name)
+            elif now.of(name).on and not before.of(name).on:
                 await self.engine.clear(name)
             if now.of(name) != before.of(name):
                 await self._rebuild(name)
+
+    async def _patience(self, building: Building) -> None:
+        """A small fleet's index is up to date on return."""
+        done = self._tasks.start(building.complete(), "complete")
+        await wait_for(done, PATIENCE, self._clock, self._tasks)
 
     async def _rebuild(self, name: IndexName) -> None:
         """Compare the index with what there is, in the background."""
@@ -251,6 +263,12 @@ class IndexService:
                 self._tasks.start(self._begin_anew(), "begin anew")
             raise FogbankError(f"{type(error).__name__}: {error}") from error
         self._failures = 0
+
+    async def _rest(self) -> None:
+        """Nothing changes for now."""
+        self._source.rest()
+        if self._on:
+            await self.engine.rest()
 
     async def _begin_anew(self) -> None:
         log.error("the fleet index cannot be written and is built again")

@@ -81,10 +81,14 @@ class Shelf(Generic[E]):
         self._stop_writing()
         self._index = None
 
-    def clear(self) -> None:
-        """Make it an empty one, whatever is there."""
+    def drop(self) -> None:
+        """Close it, and remove its files."""
         self.close()
         shutil.rmtree(self._path, ignore_errors=True)
+
+    def clear(self) -> None:
+        """Make it an empty one, whatever is there."""
+        self.drop()
         self._path.mkdir(parents=True, exist_ok=True)
         self._index = self._opened()
         (self._path / _FORMAT).write_text(lay.FORMAT)
@@ -102,6 +106,10 @@ class Shelf(Generic[E]):
         with self._commit() as writer:
             for name in names:
                 writer.delete_documents_by_term(lay.KEY, lay.ordered(name))
+
+    def rest(self) -> None:
+        """Let go of what only a change needs: threads, and tens of megabytes. The next change takes them again."""
+        self._stop_writing()
 
     def view(self, query: Query) -> View:
         """What a query finds now."""

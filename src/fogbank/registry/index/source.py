@@ -50,6 +50,10 @@ class Source:
         """The registry's part of a thing has changed."""
         self._registered.forget(thing)
 
+    def rest(self) -> None:
+        """Nothing changes for a while: let go of what is remembered."""
+        self._registered.clear()
+
     async def thing(self, name: str) -> ThingEntry | None:
         """The entry of a thing; None where it is not registered."""
         registered = await self._registered.get(name)

@@ -3,7 +3,7 @@
 The meaning of a node is that of `search.matching`; tests hold the two against each other.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from fogbank.registry.index import documents as lay
@@ -49,7 +49,7 @@ class Translation:
             case Everything():
                 return self._engine.Query.all_query()
             case And(parts):
-                return self._all(map(self, parts))
+                return self._and(parts)
             case Or(parts):
                 return self._any(map(self, parts))
             case Not(part):
@@ -70,6 +70,12 @@ class Translation:
             case Near():
                 return self._near(query)
 
+    def _and(self, parts: Sequence[Query]) -> "tantivy.Query":
+        """What is not to be found is taken from what is; by itself it would first be all else that there is."""
+        found = [self(part) for part in parts if not isinstance(part, Not)]
+        without = [self(part.part) for part in parts if isinstance(part, Not)]
+        return self._without(found or [self._engine.Query.all_query()], without)
+
     def _all(self, parts: "Iterable[tantivy.Query]") -> "tantivy.Query":
         return self._engine.Query.boolean_query([(self._engine.Occur.Must, part) for part in parts])
 
@@ -77,8 +83,13 @@ class Translation:
         return self._engine.Query.boolean_query([(self._engine.Occur.Should, part) for part in parts])
 
     def _not(self, part: "tantivy.Query") -> "tantivy.Query":
+        return self._without([self._engine.Query.all_query()], [part])
+
+    def _without(self, found: "list[tantivy.Query]", without: "list[tantivy.Query]") -> "tantivy.Query":
         occur = self._engine.Occur
-        return self._engine.Query.boolean_query([(occur.Must, self._engine.Query.all_query()), (occur.MustNot, part)])
+        return self._engine.Query.boolean_query(
+            [*((occur.Must, part) for part in found), *((occur.MustNot, part) for part in without)]
+        )
 
     def _term(self, field: str, token: str) -> "tantivy.Query":
         return self._engine.Query.term_query(self._schema, field, token, "basic")
@@ -91,7 +102,7 @@ class Translation:
         if query.number is None:
             return found
         if query.field is None:
-            return self._any((found, self._term(lay.NUMBERS, lay.ordered_number(query.number))))
+            return self._any((found, self._term(lay.NUMBERS, lay.spelled_number(query.number))))
         return self._any((found, self._number_range(NumberRange(query.field, query.number, query.number))))
 
     def _wildcard(self, field: str | None, glob: Glob) -> "tantivy.Query":

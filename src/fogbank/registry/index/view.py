@@ -68,15 +68,17 @@ class View:
         start = lay.ordered(after)
         found = self._translation.from_to(self._found, start, lay.AFTER_WORDS) if after else self._found
         most = limit + _MOST_SORTED
-        hits = self._searcher.search(found, most, count=False).hits
-        if len(hits) == most:
-            hits = self._first(found, start, limit, most)
+        first: Any = self._searcher.search(found, most, count=True)
+        hits = first.hits if first.count <= most else self._first(found, start, limit, most, first.count)
         documents = (self._searcher.doc(address) for _, address in hits)
         return sorted(((str(one.get_first(lay.KEY)), one) for one in documents), key=itemgetter(0))[:limit]
 
-    def _first(self, found: "tantivy.Query", start: str, limit: int, most: int) -> "list[tuple[Any, Any]]":
-        """At least `limit` hits, and with them all others of lower keys, below `most`. Or the engine sorts."""
-        share = 2 * limit / self._count(found)
+    def _first(self, found: "tantivy.Query", start: str, limit: int, most: int, count: int) -> "list[tuple[Any, Any]]":
+        """At least `limit` hits, and with them all others of lower keys, at most `most`. Or the engine sorts.
+
+        `count` is how many there are behind `start`.
+        """
+        share = 2 * limit / count
         while share < 1:
             near = self._translation.from_to(found, start, self._landmarks.bound(self._searcher, start, share))
             hits = self._searcher.search(near, most, count=False).hits
