@@ -72,7 +72,8 @@ async def test_a_certificate_of_a_stranger_makes_nothing(registry: Registry) -> 
     ("before", "wanted", "setting", "after"),
     [
         (ACTIVE, "ACTIVE", None, ACTIVE),
-        (INACTIVE, "ACTIVE", None, ResourceConflicts),
+        (INACTIVE, "ACTIVE", None, ACTIVE),
+        (ACTIVE, "INACTIVE", None, INACTIVE),
         (INACTIVE, "ACTIVE", "DO_NOTHING", INACTIVE),
         (INACTIVE, "ACTIVE", "REPLACE", ACTIVE),
         (ACTIVE, "INACTIVE", "REPLACE", INACTIVE),

@@ -207,7 +207,7 @@ class CertificateResource(msgspec.Struct, frozen=True, kw_only=True):
             ca_pem=reader.text("CACertificatePem"),
             status=status,
             principal_type=principal_type,
-            override=reader.overrides(Status=_CHANGES).get("Status", Override.SAME),
+            override=reader.overrides(Status=_CHANGES).get("Status", Override.REPLACE),
         )
 
     def plan(self, scope: Scope) -> CertificatePlan:
