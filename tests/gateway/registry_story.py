@@ -39,7 +39,9 @@ def tags(iot: Any) -> None:
     function = function.replace(":iot:", ":lambda:").replace("thinggroup/x", "function:f")
     role = "arn:aws:iam::123456789012:role/r"
     iot.create_policy(policyName="x", policyDocument=POLICY, tags=given)
-    iot.create_topic_rule(ruleName="x", topicRulePayload={"sql": "SELECT * FROM 'a'", "actions": []}, tags="team=night%20shift")
+    iot.create_topic_rule(
+        ruleName="x", topicRulePayload={"sql": "SELECT * FROM 'a'", "actions": []}, tags="team=night%20shift"
+    )
     arns = [
         iot.describe_thing_group(thingGroupName="x")["thingGroupArn"],
         iot.create_thing_type(thingTypeName="x", tags=given)["thingTypeArn"],

@@ -34,7 +34,11 @@ def create_role(server: Server) -> None:
         aws_access_key_id=KEY_ID,
         aws_secret_access_key=SECRET,
     )
-    trust = {"Effect": "Allow", "Principal": {"Service": ["iot.amazonaws.com", "lambda.amazonaws.com"]}, "Action": "sts:AssumeRole"}
+    trust = {
+        "Effect": "Allow",
+        "Principal": {"Service": ["iot.amazonaws.com", "lambda.amazonaws.com"]},
+        "Action": "sts:AssumeRole",
+    }
     rights = {"Effect": "Allow", "Action": "iot:Publish", "Resource": "*"}
     iam.create_role(RoleName="r", AssumeRolePolicyDocument=document(trust))
     iam.put_role_policy(RoleName="r", PolicyName="publish", PolicyDocument=document(rights))

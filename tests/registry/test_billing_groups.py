@@ -1,8 +1,8 @@
 import pytest
 
 from fogbank.errors import InvalidRequest, ResourceAlreadyExists, ResourceNotFound, VersionConflict
-from fogbank.storage.paging import Paging
 from fogbank.registry.registry import Registry
+from fogbank.storage.paging import Paging
 from fogbank.testing.clock import FakeClock
 
 

@@ -5,8 +5,8 @@ import pytest
 from tests.registry.conftest import HeldDocuments, SlowDocuments
 
 from fogbank.errors import InvalidRequest, ResourceAlreadyExists, ResourceNotFound
-from fogbank.storage.paging import Paging
 from fogbank.registry.registry import Registry
+from fogbank.storage.paging import Paging
 
 
 @pytest.fixture(autouse=True)

@@ -11,9 +11,9 @@ from tests.registry import pki
 from fogbank.errors import InvalidRequest, LimitExceeded, ResourceAlreadyExists, ResourceNotFound, ServiceError
 from fogbank.registry import certificate_checks as checks
 from fogbank.registry.errors import CertificateState, CertificateValidation, RegistrationCodeValidation
-from fogbank.storage.paging import Paging
 from fogbank.registry.records import CaCertificate, CaStatus, CertificateMode, RegistrationConfig
 from fogbank.registry.registry import Registry
+from fogbank.storage.paging import Paging
 from fogbank.testing.clock import FakeClock
 
 RegisterCa = Callable[..., Awaitable[CaCertificate]]

@@ -10,10 +10,10 @@ from tests.registry import pki
 
 from fogbank.errors import InvalidRequest, ResourceAlreadyExists
 from fogbank.registry.errors import CertificateConflict, CertificateState, CertificateValidation
-from fogbank.storage.paging import Paging
 from fogbank.registry.records import CaCertificate, CaStatus, Certificate, CertificateMode, CertificateStatus
 from fogbank.registry.registry import Registry
 from fogbank.storage.memory import MemoryDocuments
+from fogbank.storage.paging import Paging
 from fogbank.testing.clock import FakeClock
 
 RegisterCa = Callable[..., Awaitable[CaCertificate]]

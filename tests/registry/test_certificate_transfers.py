@@ -8,10 +8,10 @@ from fogbank.arns import Arns
 from fogbank.errors import InvalidRequest, ResourceNotFound
 from fogbank.registry.errors import CertificateState, TransferAlreadyCompleted, TransferConflict
 from fogbank.registry.own_ca import OwnCa
-from fogbank.storage.paging import Paging
 from fogbank.registry.records import Certificate, CertificateStatus
 from fogbank.registry.registry import Registry
 from fogbank.storage.memory import MemoryDocuments
+from fogbank.storage.paging import Paging
 from fogbank.testing.clock import FakeClock
 
 Enrol = Callable[[], Awaitable[Certificate]]

@@ -9,10 +9,10 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from fogbank.errors import DeleteConflict, InvalidRequest, ResourceNotFound
 from fogbank.registry.certificates import certificate_id_of
 from fogbank.registry.errors import CertificateState
-from fogbank.storage.paging import Paging
 from fogbank.registry.records import Certificate, CertificateStatus
 from fogbank.registry.registry import Registry
 from fogbank.storage.memory import MemoryDocuments
+from fogbank.storage.paging import Paging
 from fogbank.testing.clock import FakeClock
 
 Enrol = Callable[[], Awaitable[Certificate]]

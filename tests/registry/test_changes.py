@@ -12,10 +12,10 @@ from fogbank.errors import DeleteConflict, InvalidRequest, LimitExceeded, Resour
 from fogbank.message import Message
 from fogbank.ports import EventType, Identity, StaleVersion
 from fogbank.registry import changes
-from fogbank.storage.paging import Paging
 from fogbank.registry.records import CertificateStatus
 from fogbank.registry.registry import Registry
 from fogbank.registry.things import AttributeUpdate
+from fogbank.storage.paging import Paging
 
 POLICY = '{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "iot:*", "Resource": "*"}}'
 

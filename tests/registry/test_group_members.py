@@ -3,8 +3,8 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from fogbank.errors import InvalidRequest, ResourceNotFound
-from fogbank.storage.paging import Paging
 from fogbank.registry.registry import Registry
+from fogbank.storage.paging import Paging
 
 
 @pytest.fixture

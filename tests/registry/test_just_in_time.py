@@ -16,7 +16,6 @@ from fogbank.arns import Arns
 from fogbank.registry import certificate_checks as checks
 from fogbank.registry import just_in_time
 from fogbank.registry.own_ca import OwnCa
-from fogbank.storage.paging import Paging
 from fogbank.registry.records import (
     CaCertificate,
     CaStatus,
@@ -27,6 +26,7 @@ from fogbank.registry.records import (
 )
 from fogbank.registry.registry import Registry
 from fogbank.storage.memory import MemoryDocuments
+from fogbank.storage.paging import Paging
 from fogbank.testing.clock import FakeClock
 
 RegisterCa = Callable[..., Awaitable[CaCertificate]]

@@ -4,8 +4,8 @@ import pytest
 
 from fogbank.errors import DeleteConflict, InvalidRequest, ResourceAlreadyExists, ResourceNotFound
 from fogbank.registry.errors import MalformedPolicy, VersionsLimitExceeded
-from fogbank.storage.paging import Paging
 from fogbank.registry.registry import Registry
+from fogbank.storage.paging import Paging
 from fogbank.testing.clock import FakeClock
 
 

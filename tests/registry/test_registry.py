@@ -5,9 +5,9 @@ from tests.registry.published import Published
 from fogbank.arns import Arns
 from fogbank.ports import EventType
 from fogbank.registry.own_ca import OwnCa
-from fogbank.storage.paging import Paging
 from fogbank.registry.registry import Registry
 from fogbank.storage.memory import MemoryDocuments
+from fogbank.storage.paging import Paging
 from fogbank.storage.store import open_store
 from fogbank.testing.clock import FakeClock
 

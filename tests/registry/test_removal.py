@@ -6,10 +6,10 @@ import pytest
 
 from fogbank.errors import DeleteConflict
 from fogbank.ports import Delete, Expect, Put, StorageError
-from fogbank.storage.paging import Paging
 from fogbank.registry.records import Certificate
 from fogbank.registry.registry import Registry
 from fogbank.storage.memory import MemoryDocuments
+from fogbank.storage.paging import Paging
 
 Enrol = Callable[[], Awaitable[Certificate]]
 POLICY = '{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "iot:*", "Resource": "*"}}'

@@ -5,10 +5,10 @@ import pytest
 
 from fogbank.errors import InvalidRequest, ResourceAlreadyExists, ResourceNotFound, VersionConflict
 from fogbank.registry import thing_groups
-from fogbank.storage.paging import Paging
 from fogbank.registry.registry import Registry
 from fogbank.registry.thing_groups import GroupSearch
 from fogbank.registry.things import AttributeUpdate
+from fogbank.storage.paging import Paging
 from fogbank.testing.clock import FakeClock
 
 

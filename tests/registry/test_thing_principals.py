@@ -3,9 +3,9 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from fogbank.errors import InvalidRequest, ResourceNotFound
-from fogbank.storage.paging import Paging
 from fogbank.registry.records import Certificate
 from fogbank.registry.registry import Registry
+from fogbank.storage.paging import Paging
 
 Enrol = Callable[[], Awaitable[Certificate]]
 NOBODY = "arn:aws:iot:eu-west-1:123456789012:cert/" + "0" * 64

@@ -1,9 +1,9 @@
 import pytest
 
 from fogbank.errors import InvalidRequest, ResourceAlreadyExists, ResourceNotFound
-from fogbank.storage.paging import Paging
 from fogbank.registry.records import PropagatingAttribute
 from fogbank.registry.registry import Registry
+from fogbank.storage.paging import Paging
 from fogbank.testing.clock import FakeClock
 
 

@@ -8,11 +8,11 @@ from tests.registry.published import Published
 from fogbank.arns import Arns
 from fogbank.errors import InvalidRequest, ResourceAlreadyExists, ResourceNotFound, VersionConflict
 from fogbank.registry.own_ca import OwnCa
-from fogbank.storage.paging import Paging
 from fogbank.registry.records import Certificate, Thing
 from fogbank.registry.registry import Registry
 from fogbank.registry.things import AttributeUpdate, Search
 from fogbank.storage.memory import MemoryDocuments
+from fogbank.storage.paging import Paging
 from fogbank.testing.clock import FakeClock
 
 Enrol = Callable[[], Awaitable[Certificate]]

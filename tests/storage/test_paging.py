@@ -3,9 +3,9 @@ import base64
 import pytest
 
 from fogbank.errors import InvalidRequest
-from fogbank.storage.paging import Paging, filtered
 from fogbank.registry.records import Thing
 from fogbank.storage.collection import Stored
+from fogbank.storage.paging import Paging, filtered
 
 KEYS = [f"k{number:02}" for number in range(10)]
 

@@ -5,10 +5,10 @@ from tests.registry.index.fleet import Fleet, Site
 
 from fogbank.errors import InvalidRequest, LimitExceeded, ResourceAlreadyExists, ResourceNotFound, VersionConflict
 from fogbank.registry.index.configuration import ThingIndexing, ThingMode
-from fogbank.storage.paging import Paging
 from fogbank.registry.records import DynamicStatus
 from fogbank.registry.things import AttributeUpdate
 from fogbank.search import InvalidQuery
+from fogbank.storage.paging import Paging
 
 POLICY = '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "iot:*", "Resource": "*"}]}'
 

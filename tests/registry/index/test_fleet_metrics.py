@@ -11,8 +11,8 @@ from fogbank.errors import InvalidRequest, LimitExceeded, ResourceAlreadyExists,
 from fogbank.registry.errors import InvalidAggregation
 from fogbank.registry.index.configuration import Field, FieldType, IndexingConfiguration, ThingIndexing, ThingMode
 from fogbank.registry.index.fleet_metrics import Aggregation, FleetMetric, FleetMetricChange, FleetMetrics
-from fogbank.storage.paging import Paging
 from fogbank.search import InvalidQuery
+from fogbank.storage.paging import Paging
 
 EVERYTHING = msgspec.structs.replace(
     IndexingConfiguration().things, custom_fields=(Field("attributes.celsius", FieldType.NUMBER),)

@@ -12,10 +12,10 @@ from tests.registry.index.fleet import Fleet, Site
 from fogbank.arns import Arns
 from fogbank.registry.index.entry import ThingEntry
 from fogbank.registry.own_ca import OwnCa
-from fogbank.storage.paging import Paging
 from fogbank.registry.things import AttributeUpdate
 from fogbank.search.query import Everything
 from fogbank.storage.memory import MemoryDocuments
+from fogbank.storage.paging import Paging
 from fogbank.testing.clock import FakeClock
 
 NAMES = ("a", "b", "c")

@@ -3,9 +3,9 @@
 import json
 from typing import Any
 
-from fogbank.storage.paging import Paging
 from fogbank.registry.provisioning.template import Template, TemplateKind
 from fogbank.registry.registry import Registry
+from fogbank.storage.paging import Paging
 
 POLICY = '{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "iot:*", "Resource": "*"}}'
 STRING = {"Type": "String"}

@@ -13,13 +13,13 @@ from fogbank.arns import Arns
 from fogbank.errors import Forbidden, InvalidRequest, ResourceNotFound
 from fogbank.ports import Delete, Expect, OutboundError, Put, StorageError
 from fogbank.registry.own_ca import OwnCa
-from fogbank.storage.paging import Paging
 from fogbank.registry.provisioning import bulk as bulk_module
 from fogbank.registry.provisioning import bulk_run, input_file
 from fogbank.registry.provisioning.bulk import BulkRegistrations, Progress
 from fogbank.registry.provisioning.tasks import TaskRecords, TaskStatus
 from fogbank.registry.registry import Registry
 from fogbank.storage.memory import MemoryBlobs, MemoryDocuments
+from fogbank.storage.paging import Paging
 from fogbank.testing.clock import FakeClock
 
 ROLE = "arn:aws:iam::123456789012:role/registration"

@@ -8,10 +8,10 @@ from fogbank.arns import Arns
 from fogbank.broker.authorizer import Authorizer
 from fogbank.errors import InvalidRequest, ResourceNotFound
 from fogbank.ports import Identity
-from fogbank.storage.paging import Paging
 from fogbank.registry.provisioning.records import TemplateType
 from fogbank.registry.records import CertificateStatus
 from fogbank.registry.registry import Registry
+from fogbank.storage.paging import Paging
 from fogbank.testing import FakeClock
 
 CREATE = "$aws/certificates/create/json"

@@ -15,10 +15,10 @@ from fogbank.arns import Arns
 from fogbank.errors import Forbidden, ServiceError
 from fogbank.registry.errors import ResourceConflicts, ResourceRegistrationFailure
 from fogbank.registry.own_ca import OwnCa
-from fogbank.storage.paging import Paging
 from fogbank.registry.records import CaCertificate, Certificate, CertificateStatus, Membership
 from fogbank.registry.registry import Registry
 from fogbank.storage.memory import MemoryDocuments
+from fogbank.storage.paging import Paging
 from fogbank.testing.clock import FakeClock
 
 Enrol = Callable[[], Awaitable[Certificate]]

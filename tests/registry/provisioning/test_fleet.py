@@ -11,7 +11,6 @@ from fogbank.errors import Forbidden, ResourceNotFound, ServiceError, ServiceUna
 from fogbank.message import Origin
 from fogbank.ports import Delete, Expect, Put, StorageError
 from fogbank.registry.errors import ConflictingResourceUpdate, ResourceConflicts, ResourceRegistrationFailure
-from fogbank.storage.paging import Paging
 from fogbank.registry.provisioning.errors import (
     AccessDenied,
     Conflicting,
@@ -30,6 +29,7 @@ from fogbank.registry.provisioning.records import Hook, Outcome, ProvisioningRec
 from fogbank.registry.records import CertificateStatus
 from fogbank.registry.registry import Registry
 from fogbank.storage.memory import MemoryDocuments
+from fogbank.storage.paging import Paging
 from fogbank.testing import FakeClock
 
 LAMP = {"SerialNumber": "7"}

@@ -13,7 +13,6 @@ from tests.registry.provisioning.stage import FLEET, HOOK, JITP, ROLE, Functions
 from fogbank.arns import Arns
 from fogbank.errors import InvalidRequest, ResourceNotFound
 from fogbank.ports import StorageError
-from fogbank.storage.paging import Paging
 from fogbank.registry.provisioning.hooks import Hooks
 from fogbank.registry.provisioning.just_in_time_provisioning import JustInTimeProvisioning, subject_parameters
 from fogbank.registry.provisioning.records import Hook, TemplateType
@@ -27,6 +26,7 @@ from fogbank.registry.records import (
 )
 from fogbank.registry.registry import Registry
 from fogbank.storage.memory import MemoryDocuments
+from fogbank.storage.paging import Paging
 from fogbank.testing import FakeClock
 from fogbank.trace import Trace, TraceEvent
 

@@ -16,12 +16,12 @@ from fogbank.errors import ServiceError
 from fogbank.ports import Delete, Expect, Put, StorageError
 from fogbank.registry.errors import ConflictingResourceUpdate, ResourceConflicts, ResourceRegistrationFailure
 from fogbank.registry.own_ca import OwnCa
-from fogbank.storage.paging import Paging
 from fogbank.registry.provisioning.provisioner import Provisioned
 from fogbank.registry.provisioning.template import Template, TemplateKind
 from fogbank.registry.records import Certificate, CertificateStatus
 from fogbank.registry.registry import Registry
 from fogbank.storage.memory import MemoryDocuments
+from fogbank.storage.paging import Paging
 from fogbank.testing.clock import FakeClock
 
 Enrol = Callable[[], Awaitable[Certificate]]

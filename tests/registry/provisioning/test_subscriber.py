@@ -11,7 +11,6 @@ import pytest
 from tests.registry.provisioning.stage import DEVICE, HOOK, OTHER, Connections, Functions, question
 
 from fogbank.message import Origin
-from fogbank.storage.paging import Paging
 from fogbank.registry.provisioning import subscriber as module
 from fogbank.registry.provisioning.fleet import FleetProvisioning
 from fogbank.registry.provisioning.rates import ProvisioningRates
@@ -19,6 +18,7 @@ from fogbank.registry.provisioning.records import Hook
 from fogbank.registry.provisioning.subscriber import ProvisioningSubscriber
 from fogbank.registry.registry import Registry
 from fogbank.settings import Limits
+from fogbank.storage.paging import Paging
 from fogbank.testing import FakeClock
 from fogbank.trace import Trace, TraceEvent
 

@@ -7,9 +7,9 @@ from tests.registry.provisioning.stage import FLEET, ROLE, body
 
 from fogbank.errors import DeleteConflict, InvalidRequest, ResourceNotFound
 from fogbank.registry.errors import VersionsLimitExceeded
-from fogbank.storage.paging import Paging
 from fogbank.registry.provisioning.template_versions import TemplateVersions
 from fogbank.registry.registry import Registry
+from fogbank.storage.paging import Paging
 
 SECOND = body(FLEET | {"DeviceConfiguration": {"version": "2"}})
 

@@ -8,11 +8,11 @@ from tests.registry.provisioning.stage import FLEET, HOOK, JITP, ROLE, body
 
 from fogbank.errors import DeleteConflict, InvalidRequest, LimitExceeded, ResourceAlreadyExists, ResourceNotFound
 from fogbank.ports import Documents
-from fogbank.storage.paging import Paging
 from fogbank.registry.provisioning import templates
 from fogbank.registry.provisioning.records import Hook, ProvisioningRecords, TemplateType
 from fogbank.registry.provisioning.templates import ProvisioningTemplates
 from fogbank.registry.registry import Registry
+from fogbank.storage.paging import Paging
 from fogbank.testing import FakeClock
 
 A_HOOK = Hook(HOOK, "2020-04-01")

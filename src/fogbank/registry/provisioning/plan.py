@@ -47,8 +47,8 @@ class CertificatePlan(msgspec.Struct, frozen=True, kw_only=True):
     ca_pem: str | None = None
     active: bool = True
     on_status: Override = Override.REPLACE
-    """UNVERIFIED where the template says nothing: AWS's own example of RegisterThing names a certificate that is INACTIVE
-    as CreateKeysAndCertificate makes it, and wants it to be ACTIVE."""
+    """UNVERIFIED where the template says nothing: AWS's own example of RegisterThing names a certificate as
+    CreateKeysAndCertificate makes it, INACTIVE, and wants it to be ACTIVE."""
     exclusive: bool | None = None
     """Whether it is to stand for the thing alone; None: nothing is said."""
 
