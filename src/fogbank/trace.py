@@ -15,8 +15,8 @@ class TraceEvent(msgspec.Struct, frozen=True, omit_defaults=True):
     """One thing that happened to a message or a connection, with its reason.
 
     `kind` is `connect`, `authorizer`, `credentials`, `publish`, `subscribe`, `receive`, `disconnect`, `rule`, `action`,
-    `shadow`, `function`, `provisioning` or `job`; `status` is `success`, `denied`, `skipped` or `failure`; `reason` is a
-    sentence for a person.
+    `shadow`, `function`, `provisioning` or `job`; `status` is `success`, `denied`, `skipped` or `failure`; `reason` is
+    a sentence for a person.
     """
 
     kind: str

@@ -363,3 +363,14 @@ def test_timestamps() -> None:
     assert parse_timestamp("20231114T221320Z") == NOW
     with pytest.raises(IncompleteSignature):
         parse_timestamp("20231314T221320Z")
+
+
+@pytest.mark.parametrize("separator", [", ", ",", " , "])
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 0, 2)])
+def test_the_parts_of_a_header_may_come_in_any_order(separator: str, order: tuple[int, ...]) -> None:
+    request = signed()
+    usual = read_claim(request)
+    algorithm, _, rest = request.headers["authorization"].partition(" ")
+    parts = rest.split(", ")
+    shuffled = f"{algorithm} {separator.join(parts[place] for place in order)}"
+    assert read_claim(Request("GET", "/", "", request.headers | {"authorization": shuffled})) == usual

@@ -1,6 +1,8 @@
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.awswire.specimens import SERVICES, load, operation
 
 from fogbank.awswire.errors import ValidationError
@@ -135,3 +137,46 @@ def test_long_values_and_long_lists_of_problems_are_cut() -> None:
     text = complaint("iot", "TagResource", {"resourceArn": "arn", "tags": tags})
     assert text.startswith("50 validation errors detected: ")
     assert len(text) < 6000
+
+
+def _values(service: str, shape: str, depth: int = 0) -> st.SearchStrategy[Any]:
+    """Values of the shape's type, within its constraints or not."""
+    shapes = load(service).shapes
+    one = shapes[shape]
+    if depth > 3:
+        return st.just({"structure": {}, "list": [], "map": {}}.get(one.type, "a"))
+    match one.type:
+        case "structure":
+            members = {name: _values(service, ref.shape, depth + 1) for name, ref in one.members.items()}
+            return st.fixed_dictionaries({}, optional=members)
+        case "list" if one.member is not None:
+            return st.lists(_values(service, one.member.shape, depth + 1), max_size=3)
+        case "map" if one.key is not None and one.value is not None:
+            keys = st.sampled_from(["a", "a b", ""])
+            return st.dictionaries(keys, _values(service, one.value.shape, depth + 1), max_size=2)
+        case "string":
+            return st.sampled_from(["a", "a b", "", "a" * 300, *one.enum[:1]]) | st.none()
+        case "blob":
+            return st.sampled_from([b"", b"x"])
+        case "boolean":
+            return st.booleans()
+    return st.sampled_from([-1, 0, 1, 10**9])
+
+
+@pytest.mark.parametrize(
+    ("service", "name"),
+    [
+        ("iot", "CreateThing"),
+        ("iot", "CreateTopicRule"),
+        ("iot", "CreateJob"),
+        ("iot", "SearchIndex"),
+        ("iot-data", "UpdateThingShadow"),
+        ("lambda", "CreateFunction"),
+    ],
+)
+@given(data=st.data())
+def test_what_fits_has_no_problems_and_only_that(service: str, name: str, data: st.DataObject) -> None:
+    validator, (_, op) = VALIDATORS[service], operation(service, name)
+    assert op.input is not None
+    params = data.draw(_values(service, op.input.shape))
+    assert validator._fits(op.input)(params) == (not list(validator._problems(op.input, params, "")))

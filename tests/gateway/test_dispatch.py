@@ -44,7 +44,7 @@ class JobsApi:
 )
 async def test_the_name_in_the_signature_chooses_the_services(signed: str | None, services: list[str]) -> None:
     one = exchange(signed)
-    await Dispatcher([ToyApi(), JobsApi()]).choose(one)
+    Dispatcher([ToyApi(), JobsApi()]).choose(one)
     assert [service.name for service in one.services] == services
 
 
@@ -59,7 +59,7 @@ async def test_the_name_in_the_signature_chooses_the_services(signed: str | None
 )
 async def test_what_is_not_served_is_named(apis: list[object], signed: str | None, text: str) -> None:
     with pytest.raises(NotImplementedByFogbank) as caught:
-        await Dispatcher(apis).choose(exchange(signed))
+        Dispatcher(apis).choose(exchange(signed))
     assert text in caught.value.message
 
 
@@ -67,8 +67,8 @@ async def test_the_second_of_two_models_is_asked_too() -> None:
     dispatcher = Dispatcher([ToyApi(), JobsApi()])
     one = exchange("iotdevicegateway")
     one.request = type(one.request)("GET", "/things/a/jobs")
-    await dispatcher.choose(one)
-    await dispatcher.route(one)
+    dispatcher.choose(one)
+    dispatcher.route(one)
     assert one.service is not None
     assert (one.service.name, one.route.operation.name) == ("iot-jobs-data", "GetPendingJobExecutions")
 

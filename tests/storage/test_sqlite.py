@@ -10,6 +10,7 @@ import apsw
 import pytest
 
 from fogbank.ports import Delete, Discard, DiscardAll, Keep, Put, StorageError
+from fogbank.storage.group import Append, Remove
 from fogbank.storage.sqlite import SqliteBacklogs, SqliteDocuments, SqliteFile, SqliteQueue
 
 WHOLE_TABLES = ("SCAN document", "SCAN item", "SCAN backlog", "USE TEMP B-TREE")
@@ -197,3 +198,14 @@ async def test_no_statement_walks_a_whole_table(file: SqliteFile, documents: Sql
                 statement,
                 step,
             )
+
+
+async def test_numbers_of_items_that_never_reach_the_file_are_reserved_all_the_same(tmp_path: Path) -> None:
+    file = SqliteFile(tmp_path / "x.sqlite")
+    start, items = file._next_sequence, [b"x"] * 3
+    outcomes = file._write([Append("inbox", items), Remove("inbox", [start, start + 1, start + 2])])
+    assert outcomes == [[start, start + 1, start + 2], []]
+    await file.close()
+    again = SqliteFile(tmp_path / "x.sqlite")
+    assert again._next_sequence > start + 2
+    await again.close()

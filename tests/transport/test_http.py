@@ -413,3 +413,37 @@ async def test_shutdown_waits_only_so_long_and_leaves_nothing_behind(caplog: pyt
         except ConnectionResetError:
             pass
     assert caplog.records == []
+
+
+async def test_an_idle_connection_is_closed_and_one_in_use_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    loop, now = asyncio.get_running_loop(), 100.0
+    monkeypatch.setattr(loop, "time", lambda: now)
+    wire = Wire()
+    protocol = HttpServer(echo).protocol()
+    assert isinstance(protocol, http.HttpConnection)
+    protocol.connection_made(wire)
+
+    async def ask() -> None:
+        protocol.data_received(HELLO)
+        for _ in range(10):
+            await asyncio.sleep(0)
+
+    await ask()
+    timer = protocol.timeout_keep_alive_task
+    now += http.KEEP_ALIVE - 1
+    await ask()
+    assert protocol.timeout_keep_alive_task is timer  # one serves both
+    now += 1
+    protocol.timeout_keep_alive_handler()
+    assert not wire.closed
+    now += http.KEEP_ALIVE - 1
+    protocol.data_received(HELLO)
+    protocol.timeout_keep_alive_handler()  # while the third is being answered
+    assert not wire.closed
+    for _ in range(10):
+        await asyncio.sleep(0)
+    now += http.KEEP_ALIVE
+    protocol.timeout_keep_alive_handler()
+    assert wire.is_closing()
+    protocol.connection_lost(None)
+    assert protocol.timeout_keep_alive_task is None

@@ -26,13 +26,24 @@ _INTEGER = re.compile(r"[+-]?[0-9]{1,400}")
 _JSON = ("content-type", "application/json")
 
 
+class Located(msgspec.Struct, frozen=True):
+    """A member in the path, the query, the headers or the status."""
+
+    name: str
+    ref: ShapeRef
+    shape: Shape
+    key: str
+    """What it is called there."""
+    is_text: bool
+    """It is the text that is found there, and nothing is to be read from it."""
+
+
 class Binding(msgspec.Struct, frozen=True):
     """How the members of a structure travel when it is a whole request or response."""
 
     ref: ShapeRef
     shape: Shape
-    located: tuple[tuple[str, ShapeRef], ...]
-    """Members in the path, the query, the headers or the status."""
+    located: tuple[Located, ...]
     has_body: bool
     """Whether members are left for a JSON object that is the body."""
 
@@ -55,10 +66,13 @@ class RestJson:
         binding = self._binding(route.operation.input.shape)
         params: Members = {}
         try:
-            for name, ref in binding.located:
-                value = self._read_located(name, ref, route.labels, query, request.headers)
-                if value is not None:
-                    params[name] = value
+            for member in binding.located:
+                if member.is_text and member.ref.location == "uri":
+                    params[member.name] = route.labels[member.key]
+                elif query or member.ref.location != "querystring":
+                    value = self._read_located(member, route.labels, query, request.headers)
+                    if value is not None:
+                        params[member.name] = value
             if binding.shape.payload is not None:
                 self._read_payload(params, binding.shape.payload, binding.shape, request.body)
             elif binding.has_body and request.body:
@@ -94,9 +108,9 @@ class RestJson:
     # --- the parts of a request ---------------------------------------------------------------------------------
 
     def _read_located(
-        self, name: str, ref: ShapeRef, labels: Mapping[str, str], query: Fields, headers: Mapping[str, str]
+        self, member: Located, labels: Mapping[str, str], query: Fields, headers: Mapping[str, str]
     ) -> Any:
-        shape, key = self._model.shapes[ref.shape], ref.location_name or name
+        ref, shape, key = member.ref, member.shape, member.key
         if ref.location == "headers":
             prefix = key.lower()
             return {field[len(prefix) :]: text for field, text in headers.items() if field.startswith(prefix)} or None
@@ -115,7 +129,7 @@ class RestJson:
                 return [self._read_text(shape.member, text.strip(), default_format) for text in texts]
             return self._read_text(ref, texts[0], default_format)
         except Mismatch as mismatch:
-            raise mismatch.within(name) from None
+            raise mismatch.within(member.name) from None
 
     def _read_text(self, ref: ShapeRef, text: str, default_format: str) -> Any:
         shape = self._model.shapes[ref.shape]
@@ -156,16 +170,16 @@ class RestJson:
         if unknown := result.keys() - binding.shape.members.keys():
             raise TypeError(f"{binding.ref.shape} has no member {', '.join(sorted(unknown))}")
         headers: list[tuple[str, str]] = []
-        for name, ref in binding.located:
-            value, key = result.get(name), ref.location_name or name
+        for member in binding.located:
+            value, key = result.get(member.name), member.key
             if value is None:
                 continue
-            if ref.location == "statusCode":
+            if member.ref.location == "statusCode":
                 status = int(value)
-            elif ref.location == "headers":
+            elif member.ref.location == "headers":
                 headers += [(key + field, text) for field, text in value.items()]
             else:
-                headers.append((key, self._write_text(ref, value)))
+                headers.append((key, self._write_text(member.ref, value)))
         body = self._write_body(binding, result)
         if body:
             headers.append(_JSON)
@@ -205,10 +219,16 @@ class RestJson:
         binding = self._bindings.get(name)
         if binding is None:
             shape = self._model.shapes[name]
-            located = tuple((member, ref) for member, ref in shape.members.items() if ref.location is not None)
+            located = tuple(
+                self._located(member, ref) for member, ref in shape.members.items() if ref.location is not None
+            )
             has_body = shape.payload is None and len(located) < len(shape.members)
             binding = self._bindings[name] = Binding(ShapeRef(name), shape, located, has_body)
         return binding
+
+    def _located(self, name: str, ref: ShapeRef) -> Located:
+        shape = self._model.shapes[ref.shape]
+        return Located(name, ref, shape, ref.location_name or name, shape.type == "string" and not ref.jsonvalue)
 
 
 def unmodelled_error(error: ServiceError) -> Response:

@@ -5,7 +5,8 @@ greedy rest; among operations on one path those whose fixed query parts (`?find=
 Segments are percent-decoded one by one, so an encoded slash stays inside the value of its label.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from typing import TypeAlias
 from urllib.parse import parse_qsl, unquote
 
 import msgspec
@@ -59,6 +60,9 @@ class _Node:
         self.targets: dict[str, list[_Target]] = {}
 
 
+_Visit: TypeAlias = Callable[[_Node, tuple[str, ...]], Route | None]
+
+
 class Routes:
     """All operations of one service by where they live."""
 
@@ -74,15 +78,20 @@ class Routes:
         Raises SerializationError where the path does not encode UTF-8.
         """
         fields = frozenset(query)
-        for node, values in _walk(self._root, _decoded(path), 0, ()):
+
+        def chosen(node: _Node, values: tuple[str, ...]) -> Route | None:
             for target in node.targets.get(method, ()):
                 if target.fixed <= fields:
                     return Route(target.operation, dict(zip(target.labels, values, strict=True)))
-        return None
+            return None
+
+        return _walk(self._root, _decoded(path), 0, (), chosen)
 
     def methods(self, path: str) -> list[str]:
         """Those by which there are operations at a path, in order."""
-        return sorted({method for node, _ in _walk(self._root, _decoded(path), 0, ()) for method in node.targets})
+        found: set[str] = set()
+        _walk(self._root, _decoded(path), 0, (), lambda node, _: found.update(node.targets))
+        return sorted(found)
 
     def _add(self, operation: Operation) -> None:
         path, _, query = operation.http.request_uri.partition("?")
@@ -104,6 +113,8 @@ class Routes:
 
 
 def _decoded(path: str) -> list[str]:
+    if "%" not in path:
+        return _segments(path)
     try:
         return [unquote(segment, errors="strict") for segment in _segments(path)]
     except UnicodeDecodeError:
@@ -114,21 +125,23 @@ def _segments(path: str) -> list[str]:
     return path.removeprefix("/").split("/")
 
 
-def _walk(node: _Node, segments: list[str], depth: int, values: tuple[str, ...]) -> Iterator[tuple[_Node, list[str]]]:
-    """All nodes that the segments lead to, the best first."""
-    if depth == len(segments):
-        yield node, list(values)
-        return
+def _walk(node: _Node, segments: list[str], depth: int, values: tuple[str, ...], visit: _Visit) -> Route | None:
+    """Visit all nodes that the segments lead to, with the labels' values, the best first, until there is a result."""
+    left = len(segments) - depth
+    if left == 0:
+        return visit(node, values)
     segment = segments[depth]
     if not segment:
         # Older templates end in a slash and newer ones do not, so one at the end never decides.
-        if depth == len(segments) - 1:
-            yield node, list(values)
-        return
+        return visit(node, values) if left == 1 else None
+    found = None
     if (literal := node.literals.get(segment)) is not None:
-        yield from _walk(literal, segments, depth + 1, values)
-    if node.label is not None:
-        yield from _walk(node.label, segments, depth + 1, (*values, segment))
-    if node.greedy is not None:
+        found = _walk(literal, segments, depth + 1, values, visit)
+    if found is None and node.label is not None:
+        found = _walk(node.label, segments, depth + 1, (*values, segment), visit)
+    if found is None and node.greedy is not None:
         for end in range(len(segments), depth, -1):
-            yield from _walk(node.greedy, segments, end, (*values, "/".join(segments[depth:end])))
+            found = _walk(node.greedy, segments, end, (*values, "/".join(segments[depth:end])), visit)
+            if found is not None:
+                break
+    return found

@@ -8,9 +8,10 @@ so that an edge can turn away an unknown key before it reads a body.
 import hashlib
 import hmac
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 
 import msgspec
 
@@ -32,6 +33,8 @@ MAX_EXPIRES = 7 * 24 * 3600
 
 _SECONDS = re.compile(r"[0-9]{1,9}")
 _TIMESTAMP = re.compile(r"[0-9]{8}T[0-9]{6}Z")
+_AS_SDKS_WRITE_IT = re.compile(rf"{ALGORITHM} Credential=([^\s,=]+), ?SignedHeaders=([^\s,=]+), ?Signature=([^\s,=]+)")
+"""An Authorization header with all its parts in their usual order."""
 _UNSIGNABLE = frozenset({"authorization", "connection", "expect", "transfer-encoding", "user-agent", "x-amzn-trace-id"})
 _MAX_SIGNING_KEYS = 256
 
@@ -78,6 +81,10 @@ def read_claim(request: Request) -> Claim | None:
 
 
 def _header_claim(authorization: str, headers: dict[str, str]) -> Claim:
+    moment = headers.get("x-amz-date") or headers.get("date")
+    if moment and (usual := _AS_SDKS_WRITE_IT.fullmatch(authorization)) is not None:
+        credential, signed_headers, signature = usual.groups()
+        return _claim(credential, signed_headers, signature, _timestamp(moment))
     algorithm, _, rest = authorization.strip().partition(" ")
     if algorithm != ALGORITHM:
         raise IncompleteSignature(f"Unsupported AWS 'algorithm': '{algorithm[:64]}'; this service takes {ALGORITHM}.")
@@ -87,7 +94,6 @@ def _header_claim(authorization: str, headers: dict[str, str]) -> Claim:
         for name in ("Credential", "Signature", "SignedHeaders")
         if not parts.get(name)
     ]
-    moment = headers.get("x-amz-date") or headers.get("date")
     if not moment:
         lacking.append("Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header.")
     if lacking or not moment:
@@ -150,7 +156,7 @@ class Verifier:
 
     def __init__(self, region: str) -> None:
         self._region = region
-        self._signing_keys: dict[tuple[str, str], bytes] = {}
+        self._signing_keys: dict[tuple[str, str, str, str], bytes] = {}
 
     def check(self, claim: Claim, now: float) -> None:
         """Whether the claim is for this region and this time (seconds since the epoch). Raises InvalidSignature."""
@@ -185,12 +191,12 @@ class Verifier:
         raise InvalidSignature(_MISMATCH)
 
     def _signing_key(self, secret: str, claim: Claim) -> bytes:
-        cached = self._signing_keys.get((secret, claim.scope))
+        wanted = (secret, claim.date, claim.region, claim.service)
+        cached = self._signing_keys.get(wanted)
         if cached is None:
             if len(self._signing_keys) >= _MAX_SIGNING_KEYS:
                 self._signing_keys.clear()
-            cached = signing_key(secret, claim.date, claim.region, claim.service)
-            self._signing_keys[secret, claim.scope] = cached
+            cached = self._signing_keys[wanted] = signing_key(*wanted)
         return cached
 
 
@@ -210,15 +216,14 @@ def _payload_hash(claim: Claim, request: Request) -> str:
     return declared
 
 
-def _left_out(claim: Claim, request: Request) -> Iterable[tuple[str, ...]]:
+def _left_out(claim: Claim, request: Request) -> tuple[tuple[str, ...], ...]:
     """Which query fields were not signed. AWS's IoT SDKs append the session token to a presigned WebSocket URL after
     signing, generic signers sign it like any other field; both are right in their way."""
     if not claim.presigned:
-        yield ()
-        return
-    yield ("X-Amz-Signature",)
+        return ((),)
     if claim.service == "iotdevicegateway" and "X-Amz-Security-Token=" in request.query:
-        yield ("X-Amz-Signature", "X-Amz-Security-Token")
+        return (("X-Amz-Signature",), ("X-Amz-Signature", "X-Amz-Security-Token"))
+    return (("X-Amz-Signature",),)
 
 
 # --- signing ----------------------------------------------------------------------------------------------------
@@ -289,8 +294,12 @@ def format_timestamp(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y%m%dT%H%M%SZ")
 
 
+@lru_cache(maxsize=64)
 def parse_timestamp(text: str) -> float:
-    """Seconds since the epoch of YYYYMMDDTHHMMSSZ. Raises IncompleteSignature where there is no such moment."""
+    """Seconds since the epoch of YYYYMMDDTHHMMSSZ. Raises IncompleteSignature where there is no such moment.
+
+    Requests of one second all ask for the same.
+    """
     try:
         return datetime.fromisoformat(text).timestamp()
     except ValueError:

@@ -2,11 +2,14 @@
 
 1 validation error detected: Value 'a b' at 'thingName' failed to satisfy constraint:
 Member must satisfy regular expression pattern: [a-zA-Z0-9:_-]+
+
+Nearly all parameters are as they should be. Whether they are is asked of functions made once for each shape, and only
+where those say no is looked for what is wrong.
 """
 
 import re
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeAlias
 
 from fogbank.awswire.errors import ValidationError
 from fogbank.awswire.model import Operation, ServiceModel, Shape, ShapeRef
@@ -27,6 +30,10 @@ _LONGEST_MATCHED = 65_536
 """Characters that a pattern is tried on where the model gives no maximum of its own."""
 
 
+_Fits: TypeAlias = Callable[[Any], bool]
+"""Whether a value is there and keeps the constraints of a shape and of all that it holds."""
+
+
 class Validator:
     """Checks parameters of one service's operations."""
 
@@ -34,16 +41,65 @@ class Validator:
         self._error = _ERRORS.get(service, ValidationError)
         self._shapes = model.shapes
         self._patterns: dict[str, re.Pattern[str] | None] = {}
+        self._fitting: dict[str, _Fits] = {}
 
     def check(self, operation: Operation, params: dict[str, Any]) -> None:
         """Raises the service's validation error, listing what is wrong, where the model does not allow `params`."""
-        if operation.input is None:
+        if operation.input is None or self._fits(operation.input)(params):
             return
         problems = list(self._problems(operation.input, params, ""))
         if problems:
             count = len(problems)
             told = "; ".join(problems[:_MOST_ERRORS])
             raise self._error(f"{count} validation error{'s' if count > 1 else ''} detected: {told}")
+
+    # --- whether something is wrong ---
+
+    def _fits(self, ref: ShapeRef) -> _Fits:
+        name = ref.shape
+
+        def fits_as_it_will(value: Any) -> bool:
+            return self._fitting[name](value)
+
+        if name not in self._fitting:
+            self._fitting[name] = fits_as_it_will  # for shapes that hold themselves
+            self._fitting[name] = self._made(self._shapes[name])
+        return self._fitting[name]
+
+    def _made(self, shape: Shape) -> _Fits:
+        match shape.type:
+            case "structure":
+                return self._made_of_structure(shape)
+            case "list" if shape.member is not None:
+                holds = self._fits(shape.member)
+                return lambda items: self._keeps(shape, items) and all(map(holds, items))
+            case "map" if shape.key is not None and shape.value is not None:
+                named, holds = self._fits(shape.key), self._fits(shape.value)
+                return lambda items: (
+                    self._keeps(shape, items) and all(map(named, items)) and all(map(holds, items.values()))
+                )
+        if (shape.min, shape.max, shape.pattern) == (None, None, None) and not shape.enum:
+            return lambda value: value is not None
+        return lambda value: self._keeps(shape, value)
+
+    def _made_of_structure(self, shape: Shape) -> _Fits:
+        required = frozenset(shape.required)
+        members = {name: self._fits(ref) for name, ref in shape.members.items() if not ref.jsonvalue}
+
+        def fits(value: dict[str, Any]) -> bool:
+            if value is None or not required <= value.keys():
+                return False
+            for name, item in value.items():
+                if (member := members.get(name)) is not None and not member(item):
+                    return False
+            return True
+
+        return fits
+
+    def _keeps(self, shape: Shape, value: Any) -> bool:
+        return next(self._broken(shape, value), None) is None
+
+    # --- what is wrong ---
 
     def _problems(self, ref: ShapeRef, value: Any, path: str) -> Iterator[str]:
         shape = self._shapes[ref.shape]

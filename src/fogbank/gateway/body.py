@@ -3,8 +3,7 @@ that passes the bound; the connection lives on, so that a client which is still 
 
 from collections.abc import Mapping
 
-import msgspec
-
+from fogbank.awswire.http import Request
 from fogbank.errors import RequestEntityTooLarge, ServiceUnavailable
 from fogbank.gateway.exchange import Disconnected, Exchange
 
@@ -54,4 +53,5 @@ class Bodies:
         finally:
             self._large -= charged
         if size:
-            exchange.request = msgspec.structs.replace(exchange.request, body=b"".join(chunks))
+            head = exchange.request
+            exchange.request = Request(head.method, head.path, head.query, head.headers, b"".join(chunks))

@@ -24,25 +24,26 @@ class Dispatcher:
                     raise ValueError(f"{service}:{name} is declared twice, the second time by {type(api).__name__}")
                 handlers[service][name] = handler
         self._services = {service: Service(service, handled) for service, handled in handlers.items()}
+        self._meant = {signed: self._served(models) for signed, models in SERVICES.items()}
+        self._meant_by_devices = self._served(DEVICE_SERVICES)
 
     @property
     def services(self) -> Iterable[Service]:
         """All that is served."""
         return self._services.values()
 
-    async def choose(self, exchange: Exchange) -> None:
+    def choose(self, exchange: Exchange) -> None:
         """Which services the caller can mean. Raises NotImplementedByFogbank naming those that are served."""
         claim = exchange.claim
-        names = DEVICE_SERVICES if claim is None else SERVICES.get(claim.service, ())
-        exchange.services = tuple(self._services[name] for name in names if name in self._services)
+        exchange.services = self._meant_by_devices if claim is None else self._meant.get(claim.service, ())
         if not exchange.services:
-            served = sorted(signed for signed, models in SERVICES.items() if any(m in self._services for m in models))
+            served = sorted(signed for signed, services in self._meant.items() if services)
             asked = "the IoT data plane" if claim is None else f"'{claim.service[:64]}'"
             raise NotImplementedByFogbank(
                 f"Fogbank does not serve {asked}; it serves {', '.join(served) or 'nothing'}."
             )
 
-    async def route(self, exchange: Exchange) -> None:
+    def route(self, exchange: Exchange) -> None:
         """The operation. Raises UnknownOperation, MethodNotAllowed, NotImplementedByFogbank (AWS alone has it)."""
         request = exchange.request
         exchange.query = parse_query(request.query)
@@ -56,11 +57,11 @@ class Dispatcher:
         if route.operation.name not in service.handlers:
             raise NotImplementedByFogbank(f"Fogbank does not implement {service.name}:{route.operation.name} yet.")
 
-    async def parse(self, exchange: Exchange) -> None:
+    def parse(self, exchange: Exchange) -> None:
         """The parameters, typed by the model. Raises SerializationError."""
         exchange.params = _service(exchange).parse(exchange.route, exchange.request, exchange.query)
 
-    async def validate(self, exchange: Exchange) -> None:
+    def validate(self, exchange: Exchange) -> None:
         """Hold the parameters against the model's constraints. Raises the service's validation error."""
         _service(exchange).validator.check(exchange.route.operation, exchange.params)
 
@@ -70,10 +71,13 @@ class Dispatcher:
         call = Call(service.name, name, exchange.params, exchange.caller, exchange.request_id)
         exchange.result = await service.handlers[name](call)
 
-    async def serialise(self, exchange: Exchange) -> None:
+    def serialise(self, exchange: Exchange) -> None:
         """The response, by the model."""
         service, operation = _service(exchange), exchange.route.operation
         exchange.response = service.serialise(operation, exchange.result, exchange.request_id)
+
+    def _served(self, models: Iterable[str]) -> tuple[Service, ...]:
+        return tuple(self._services[name] for name in models if name in self._services)
 
 
 def _no_operation(exchange: Exchange) -> ServiceError:

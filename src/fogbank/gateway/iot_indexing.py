@@ -37,6 +37,7 @@ class IotIndexingApi:
             things=None if things is None else _read_things(things),
             groups=None if groups is None else _read_groups(groups),
         )
+        await self._index.caught_up()
         return {}
 
     @operation("iot", "ListIndices")

@@ -1,7 +1,7 @@
 """The way of an HTTP request, as one list of handlers from top to bottom, in an ASGI application.
 
 Each handler reads from the exchange what those before it found out and adds its own; whatever one raises ends the
-way and is translated once, by `errors`.
+way and is translated once, by `errors`. Those that never wait are plain functions.
 """
 
 from collections.abc import Awaitable, Callable, Iterable
@@ -25,7 +25,7 @@ from fogbank.gateway.trace import TraceStreams
 from fogbank.identity.signer import Signers
 from fogbank.trace import Trace
 
-Step = Callable[[Exchange], Awaitable[None]]
+Step = Callable[[Exchange], Awaitable[None] | None]
 
 HEALTH_PATH = "/_fogbank/health"
 TRACE_PATH = "/_fogbank/trace"
@@ -110,7 +110,8 @@ class Gateway:
         error: Exception | None = None
         try:
             for step in self._steps:
-                await step(exchange)
+                if (waiting := step(exchange)) is not None:
+                    await waiting
         except Exception as met:
             error = met
             raise

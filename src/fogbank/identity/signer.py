@@ -42,15 +42,20 @@ class RootSigners:
     def __init__(self, find: FindKey, arns: Arns) -> None:
         self._find = find
         self._arns = arns
+        self._signers: dict[str, Signer] = {}
+        """Those that have been asked for, by the ID of their key."""
 
     async def find(self, key_id: str, token: str | None) -> Signer:
         """Raises UnrecognizedClient: the root's keys have no session."""
         key = self._find(key_id)
         if key is None or token is not None:
             raise UnrecognizedClient(INVALID_TOKEN)
-        identity = root_identity(self._arns, key.id)
-        principals = AccessKeyPrincipals(key.id, identity, self._find)
-        return Signer(key=key, identity=identity, principals=principals, root=True)
+        signer = self._signers.get(key.id)
+        if signer is None or signer.key != key:
+            identity = root_identity(self._arns, key.id)
+            principals = AccessKeyPrincipals(key.id, identity, self._find)
+            signer = self._signers[key.id] = Signer(key=key, identity=identity, principals=principals, root=True)
+        return signer
 
 
 def root_identity(arns: Arns, key_id: str) -> Identity:

@@ -50,9 +50,13 @@ class GroupWriter:
 
     def write(self, group: Group, reserved: int) -> int:
         """Write all of it. Item numbers are reserved up to `reserved`, and up to the result once this is committed."""
-        self._write_documents(group)
-        self._write_backlogs(group)
-        return self._write_items(group, reserved)
+        if group.documents:
+            self._write_documents(group)
+        if group.backlogs:
+            self._write_backlogs(group)
+        if group.items or group.removed or group.dropped or group.next_sequence > reserved:
+            return self._write_items(group, reserved)
+        return reserved
 
     def _write_documents(self, group: Group) -> None:
         puts = [(version, put) for version, put in group.documents.values() if put is not None]

@@ -12,6 +12,7 @@ import enum
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
+from urllib.parse import unquote
 
 import httptools
 from uvicorn.config import Config
@@ -20,6 +21,7 @@ from uvicorn.server import ServerState
 
 from fogbank.ports import Arrival, HttpHead
 from fogbank.transport.corked import Corked
+from fogbank.transport.cycle import Cycle
 from fogbank.transport.lingering import Lingering
 from fogbank.transport.tls_link import ARRIVAL
 
@@ -165,6 +167,8 @@ class HttpConnection(HttpToolsProtocol):
         """What has come and is not parsed yet."""
         self._begun = False
         """Whether a request began in the piece at hand."""
+        self._idle_since: float | None = None
+        """When the last answer was done, as the loop counts; None: another request has begun since."""
         self._head = 0
         self._unfinished = 0
         self._discarded = 0
@@ -183,18 +187,46 @@ class HttpConnection(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_deadline()
+        self._unset_keepalive_if_required()
         if not self._greeted and self._door is not None:
             self._door.greeted(self._raw)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        self._unset_keepalive_if_required()
-        self._waiting += data
+        if self._waiting or len(data) > PIECE or len(self.pipeline) >= MAX_PIPELINED:
+            self._waiting += data
+        elif not self.transport.is_closing():
+            self._parse_piece(bytes(data))
         self._parse()
 
     def on_response_complete(self) -> None:
-        super().on_response_complete()
+        """The next request is answered, or waited for."""
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+        else:
+            self._idle_since = self.loop.time()
+            if self.timeout_keep_alive_task is None:
+                self._stay_idle(self.timeout_keep_alive)
         self._parse()
+
+    def _stay_idle(self, seconds: float) -> None:
+        """One timer serves many requests: it is cheaper to find it too early than to set it anew after each."""
+        self.timeout_keep_alive_task = self.loop.call_later(seconds, self.timeout_keep_alive_handler)
+
+    def timeout_keep_alive_handler(self) -> None:
+        self.timeout_keep_alive_task = None
+        if self._idle_since is None:
+            return
+        left = self._idle_since + self.timeout_keep_alive - self.loop.time()
+        if self._part is not _Part.NOTHING:  # the body of a request that was answered early; it has a deadline
+            self._stay_idle(self.timeout_keep_alive)
+        elif left > 0:
+            self._stay_idle(left)
+        else:
+            self.transport.close()
 
     def _parse(self) -> None:
         """Parse what has come, as far as there is room for further requests."""
@@ -235,6 +267,7 @@ class HttpConnection(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         self._part = _Part.HEAD
         self._begun = True
+        self._idle_since = None
         self._head = self._unfinished = self._discarded = 0
         self._upgrading = False
         super().on_message_begin()
@@ -245,7 +278,10 @@ class HttpConnection(HttpToolsProtocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self._bound_head(len(name) + len(value))
-        super().on_header(name, value)
+        name = name.lower()
+        if name == b"expect" and value.lower() == b"100-continue":
+            self.expect_100_continue = True
+        self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         self._part = _Part.BODY
@@ -253,11 +289,45 @@ class HttpConnection(HttpToolsProtocol):
             self._greeted = True
             if self._door is not None:
                 self._door.greeted(self._raw)
-        if self.parser.should_upgrade() and self._announces_body():
-            self._refusal = UPGRADE_WITH_BODY
-            raise _Stop
-        self._upgrading = self._wants_websocket()
-        super().on_headers_complete()
+        if self.parser.should_upgrade():
+            if self._announces_body():
+                self._refusal = UPGRADE_WITH_BODY
+                raise _Stop
+            self._upgrading = self._wants_websocket()
+            if self._upgrading:
+                return
+        self._complete_scope()
+        before = self.cycle
+        self.cycle = self._new_cycle()
+        if before is None or before.response_complete:
+            self._start_asgi_task(self.cycle, self.app)
+        else:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((self.cycle, self.app))
+
+    def _complete_scope(self) -> None:
+        url = httptools.parse_url(self.url)
+        path = url.path.decode("ascii")
+        self.scope["http_version"] = self.parser.get_http_version()
+        self.scope["method"] = self.parser.get_method().decode("ascii")
+        self.scope["path"] = unquote(path) if "%" in path else path
+        self.scope["raw_path"] = url.path
+        self.scope["query_string"] = url.query or b""
+
+    def _new_cycle(self) -> Cycle:
+        return Cycle(
+            scope=self.scope,
+            transport=self.transport,
+            flow=self.flow,
+            logger=self.logger,
+            access_logger=self.access_logger,
+            access_log=False,
+            default_headers=self.server_state.default_headers,
+            message_event=asyncio.Event(),
+            expect_100_continue=self.expect_100_continue,
+            keep_alive=self.scope["http_version"] != "1.0" and self.parser.should_keep_alive(),
+            on_response=self.on_response_complete,
+        )
 
     def on_body(self, body: bytes) -> None:
         super().on_body(body)

@@ -7,12 +7,11 @@ the engine. Ranges of words are asked of texts that sort as they do, and ranges 
 do: the engine tells whole numbers from others, and cannot ask for a range from one to the other.
 
 What is laid down here is most of what it costs to index a change. So fields have short marks, only those that can be
-aggregated have columns for it, and the engine gets a document as one piece of JSON.
+aggregated have columns for it.
 
 What users have chosen (names of fields, words) never meets a parser as it is: it is a digest or hexadecimal.
 """
 
-import base64
 import hashlib
 import struct
 from collections.abc import Mapping, Sequence
@@ -98,8 +97,10 @@ def tokenizer() -> "tantivy.TextAnalyzer":
     return tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.whitespace()).build()
 
 
-def document(entry: ThingEntry | GroupEntry) -> str:
-    """The engine's document of an entry, as JSON."""
+def document(entry: ThingEntry | GroupEntry) -> "tantivy.Document":
+    """The engine's document of an entry."""
+    import tantivy
+
     values, custom = entry.values(), entry.custom_fields
     laid = _Layout()
     for name, some in values.items():
@@ -110,13 +111,12 @@ def document(entry: ThingEntry | GroupEntry) -> str:
             laid.aggregate(place, place.managed, some, field)
         elif name in custom:
             laid.aggregate(place, custom[name], some, field)
-    made: dict[str, Any] = {
-        KEY: ordered(entry.name),
-        ENTRY: base64.b64encode(packed(entry)).decode(),
-        STAMP: entry.stamp,
-        **laid.members(),
-    }
-    return msgspec.json.encode(made).decode()
+    made = tantivy.Document()
+    made.add_text(KEY, ordered(entry.name))
+    made.add_bytes(ENTRY, packed(entry))
+    made.add_text(STAMP, entry.stamp)
+    laid.pour(made)
+    return made
 
 
 _LARGEST_EXPONENT = 1024
@@ -216,18 +216,26 @@ class _Layout:
         if found:
             self._aggregated[COLUMN_OF[type_]][place.column] = found
 
-    def members(self) -> dict[str, Any]:
-        """Fields of the engine."""
-        return {
-            FIELDS: " ".join(self._fields),
-            WORDS: " ".join(self._words),
-            ANYWHERE: " ".join(self._anywhere),
-            NUMBERS: " ".join(map(spelled_number, self._numbers)),
-            RUNS: " ".join(self._runs),
-            ORDERED: self._ordered,
-            RANKED: self._ranked,
-            **self._aggregated,
-        }
+    def pour(self, made: "tantivy.Document") -> None:
+        """Into a document of the engine; columns as JSON, where it reads doubles only nearly as they are."""
+        for name, tokens in (
+            (FIELDS, self._fields),
+            (WORDS, self._words),
+            (ANYWHERE, self._anywhere),
+            (NUMBERS, map(spelled_number, self._numbers)),
+            (RUNS, self._runs),
+        ):
+            if text := " ".join(tokens):
+                made.add_text(name, text)
+        for name, columns in (
+            (ORDERED, self._ordered),
+            (RANKED, self._ranked),
+            (TEXT_OF, self._aggregated[TEXT_OF]),
+            (TRUTH_OF, self._aggregated[TRUTH_OF]),
+        ):
+            if columns:
+                made.add_json(name, msgspec.json.encode(columns).decode())
+        made.add_json(NUMBER_OF, self._aggregated[NUMBER_OF])
 
 
 def _truth(value: Value) -> int | None:
@@ -265,6 +273,9 @@ FIRST_WORD, AFTER_WORDS = "w", "x"
 """What bounds all words where they are ordered."""
 AFTER_DIGITS = "g"
 """Behind all hexadecimal digits, and so behind all that begins with what it is appended to."""
+
+FIRST_RANK, LAST_RANK = -(1 << 63), (1 << 63) - 1
+"""What bounds the ranks of all numbers."""
 
 _MAGNITUDE = (1 << 63) - 1
 _pack, _unpack = struct.Struct(">d").pack, struct.Struct(">q").unpack

@@ -117,6 +117,11 @@ class IndexService:
         """Return when what changed before this call is in the index, or after `within` seconds. Never raises."""
         await self._feed.settled(within)
 
+    async def caught_up(self) -> None:
+        """Return when the indices are what is configured, or after a moment: a small fleet's are by then."""
+        for name in self.names():
+            await self._patience(self._building[IndexName(name)])
+
     def names(self) -> list[str]:
         """The indices that are on."""
         return [name.value for name in IndexName if self.configuration.of(name).on]
@@ -140,7 +145,7 @@ class IndexService:
         self._objections.append(objection)
 
     async def configure(self, *, things: ThingIndexing | None = None, groups: GroupIndexing | None = None) -> None:
-        """Index this from now on; what is None stays. What is indexed is brought into line in the background; a small fleet's is on return.
+        """Index this from now on; what is None stays. What is indexed is brought into line in the background.
 
         Raises InvalidRequest.
         """
@@ -160,9 +165,6 @@ class IndexService:
             await self._follow(before.value)
 
         await settle(attempt)
-        for name in IndexName:
-            if self.configuration.of(name).on:
-                await self._patience(self._building[name])
 
     # --- life ---
 
@@ -209,7 +211,6 @@ class IndexService:
                 await self._rebuild(name)
 
     async def _patience(self, building: Building) -> None:
-        """A small fleet's index is up to date on return."""
         done = self._tasks.start(building.complete(), "complete")
         await wait_for(done, PATIENCE, self._clock, self._tasks)
 

@@ -99,7 +99,7 @@ class Shelf(Generic[E]):
         with self._commit() as writer:
             for entry in last.values():
                 writer.delete_documents_by_term(lay.KEY, lay.ordered(entry.name))
-                writer.add_json(lay.document(entry))
+                writer.add_document(lay.document(entry))
 
     def remove(self, names: Sequence[str]) -> None:
         """Forget the entries under these names."""

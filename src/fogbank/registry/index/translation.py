@@ -129,8 +129,8 @@ class Translation:
         low, high = query.low, query.high
         return self._range(
             f"{lay.RANKED}.{column}",
-            "*" if low is None else str(lay.rank(low)),
-            "*" if high is None else str(lay.rank(high)),
+            str(lay.FIRST_RANK if low is None else lay.rank(low)),
+            str(lay.LAST_RANK if high is None else lay.rank(high)),
             query.low_included,
             query.high_included,
         )
