@@ -36,6 +36,7 @@ CONFIGURATION = IndexingConfiguration(
     groups=GroupIndexing(on=True),
 )
 
+CUSTOM = {field.name: field.type for field in CONFIGURATION.things.custom_fields}
 LAMP = ThingEntry(
     name="lamp",
     id="11111111-2222-3333-4444-555555555555",
@@ -45,6 +46,7 @@ LAMP = ThingEntry(
     group_names=("roof", "cellar"),
     billing_group="payer",
     attributes={"color": "red", "n": "75"},
+    custom_fields=CUSTOM,
     shadows={
         None: {
             "state": {"desired": {"on": True}, "reported": {"on": False}, "delta": {"on": True}},
@@ -55,7 +57,9 @@ LAMP = ThingEntry(
     },
     connectivity=Connectivity(connected=False, timestamp=1556649874716, disconnect_reason="CONNECTION_LOST"),
 )
-PLAIN = ThingEntry(name="plain", id="p", stamp="", attributes={"n": "80"}, connectivity=Connectivity())
+PLAIN = ThingEntry(
+    name="plain", id="p", stamp="", attributes={"n": "80"}, connectivity=Connectivity(), custom_fields=CUSTOM
+)
 BARE = ThingEntry(name="bare", id="b", stamp="")
 ROOF = GroupEntry(
     name="roof", id="g-1", stamp="", version=4, description="on top", attributes={"a": "b"}, parent_names=("house",)

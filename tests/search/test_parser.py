@@ -71,7 +71,7 @@ from fogbank.search.parser import DEEPEST
         ("a:*x " + "b" * 100, 3, "limited to 100 characters, this one has 105"),
         ("registry.version:1", 1, "cannot be searched"),
         ("shadow.name.x.version:1", 1, "cannot be searched"),
-        ("deviceDefender.p.b.inViolation:false", 33, "can be true alone"),
+        ("deviceDefender.p.b.inViolation:false", 32, "can be true alone"),
         ("f:geo_distance,1,2", 3, "geo_distance,47.6204"),
         ("f:geo_distance,91,2,1km", 3, "geo_distance,47.6204"),
         ("f:geo_distance,1,181,1km", 3, "geo_distance,47.6204"),

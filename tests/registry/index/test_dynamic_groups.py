@@ -1,5 +1,7 @@
 """Dynamic thing groups (developer guide, dynamic-thing-groups)."""
 
+import asyncio
+
 import pytest
 from tests.registry.index.fleet import Fleet, Site
 
@@ -162,6 +164,12 @@ async def test_static_operations_are_refused(fleet: Fleet) -> None:
     ):
         with pytest.raises(InvalidRequest, match="not a dynamic thing group"):
             await refused
+
+
+async def test_a_hundred_are_the_most_however_many_come_at_once(fleet: Fleet) -> None:
+    create = fleet.index.dynamic_groups.create
+    made = await asyncio.gather(*(create(f"g{n}", "thingName:nobody") for n in range(103)), return_exceptions=True)
+    assert [type(one) for one in made if isinstance(one, Exception)] == [LimitExceeded] * 3
 
 
 async def test_a_hundred_groups_are_the_most(fleet: Fleet) -> None:

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from fogbank.registry.index import feed as module
-from fogbank.registry.index.feed import LEAST, REST, RETRY, WITHIN, Feed
+from fogbank.registry.index.feed import LEAST, QUIET, REST, RETRY, WITHIN, Feed
 from fogbank.testing.clock import FakeClock
 
 
@@ -191,3 +191,29 @@ async def test_who_waits_when_it_ends_is_let_go(worker: Worker, clock: FakeClock
     await clock.advance(0)
     await feed.close()
     await asyncio.wait_for(waiting, 5)
+
+
+async def test_when_nothing_changes_for_a_while_it_is_told_once(feed: Feed, worker: Worker, clock: FakeClock) -> None:
+    await clock.advance(QUIET - 0.1)
+    feed.thing("a")
+    await clock.advance(REST + QUIET - 0.1)
+    assert worker.rests == []
+    await clock.advance(100)
+    assert len(worker.rests) == 1
+    feed.thing("b")
+    await clock.advance(REST + QUIET + 100)
+    assert (len(worker.rounds), len(worker.rests)) == (2, 2)
+
+
+async def test_who_waits_for_a_round_that_fails_waits_for_the_next_one(
+    feed: Feed, worker: Worker, clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    worker.failures = 1
+    feed.thing("a")
+    waiting = asyncio.create_task(feed.settled(60))
+    await clock.advance(RETRY / 2)
+    assert not waiting.done()
+    await clock.advance(RETRY)
+    await waiting
+    assert worker.rounds == [{"a"}]
+    assert "could not be brought up to date" in caplog.text

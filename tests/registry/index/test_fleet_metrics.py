@@ -1,5 +1,6 @@
 """Fleet metrics as they are kept (developer guide, managing-fleet-metrics; API reference)."""
 
+import asyncio
 from collections.abc import Callable
 
 import msgspec
@@ -161,6 +162,12 @@ async def test_names_are_checked(metrics: FleetMetrics, name: str) -> None:
         await metrics.create(name, SUM, {})
     with pytest.raises(InvalidRequest):
         await metrics.describe(name)
+
+
+async def test_a_hundred_are_the_most_however_many_come_at_once(metrics: FleetMetrics) -> None:
+    made = await asyncio.gather(*(metrics.create(f"m{n}", SUM, {}) for n in range(103)), return_exceptions=True)
+    assert [type(one) for one in made if isinstance(one, Exception)] == [LimitExceeded] * 3
+    assert len(await metrics.all()) == 100
 
 
 async def test_a_hundred_are_the_most_and_lists_are_paged(metrics: FleetMetrics) -> None:

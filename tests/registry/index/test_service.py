@@ -22,7 +22,7 @@ from fogbank.registry.index.configuration import (
 )
 from fogbank.registry.index.engine import IndexName
 from fogbank.registry.index.entry import GroupEntry, ThingEntry
-from fogbank.registry.index.service import ATTEMPTS, PATIENCE
+from fogbank.registry.index.service import ATTEMPTS, PATIENCE, SETTLING
 from fogbank.registry.index.status import IndexStatus
 from fogbank.registry.things import AttributeUpdate
 from fogbank.search import parse
@@ -154,6 +154,7 @@ async def test_switched_off_it_is_not_there_and_costs_nothing(site: Site) -> Non
         await many(fleet, 3)
         await fleet.index.configure(things=OFF, groups=GroupIndexing(on=False))
         assert fleet.index.names() == []
+        assert [path for path in site.path.rglob("*") if path.is_file()] == []
         for refused in ("AWS_Things", "AWS_ThingGroups", "AWS_Nothing"):
             with pytest.raises(ResourceNotFound):
                 await fleet.index.ready(refused)
@@ -271,3 +272,27 @@ async def test_more_changes_than_can_be_kept_in_mind_are_found_by_comparison(
     await fleet.index.settled()
     await fleet.complete()
     assert len(await fleet.found("shadow.reported.celsius:7")) == 40
+
+
+async def test_a_search_knows_what_was_done_before_it_however_slow_the_engine_is(
+    fleet: Fleet, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first thing is put while the others are made: they are in another round, after a rest as long."""
+    engine, seconds = fleet.index.engine, SETTLING / 4
+    await fleet.complete()
+    put = engine.put
+
+    async def slow_put(entries: Sequence[ThingEntry] | Sequence[GroupEntry]) -> None:
+        await site.clock.sleep(seconds)
+        await put(entries)
+
+    monkeypatch.setattr(engine, "put", slow_put)
+    await fleet.registry.things.create("a")
+    await site.clock.advance(seconds / 2)
+    for name in ("b", "c"):
+        await fleet.registry.things.create(name)
+    searching = asyncio.create_task(fleet.found("*"))
+    for _ in range(40):
+        await site.clock.advance(seconds / 10)
+        await asyncio.sleep(0.01)  # the engine's own threads know another time
+    assert await searching == ["a", "b", "c"]

@@ -8,6 +8,7 @@ group: what a crash interrupts is taken up again at the next start.
 
 import logging
 import uuid
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 
@@ -65,6 +66,8 @@ class DynamicGroups:
         self._ready = ready
         self._complete = complete
         self._rules: dict[str, Rule] = {}
+        self._making: Counter[str] = Counter()
+        """Names of groups that are being made at this moment."""
         self._tasks = Tasks("dynamic-groups")
 
     async def create(
@@ -91,11 +94,15 @@ class DynamicGroups:
             status=DynamicStatus.BUILDING,
         )
         _parse(wanted.text)
-        if len({*self._rules, name}) > MOST:
+        if len({*self._rules, *self._making, name}) > MOST:
             raise LimitExceeded(f"There are {MOST} dynamic thing groups, which is the most")
-        group = await self._groups.create(
-            name, description=description, attributes=attributes, dynamic=wanted, tags=tags
-        )
+        self._making[name] += 1
+        try:
+            group = await self._groups.create(
+                name, description=description, attributes=attributes, dynamic=wanted, tags=tags
+            )
+        finally:
+            self._making -= Counter((name,))
         if group.dynamic == wanted:
             self._adopt(group)
         return group

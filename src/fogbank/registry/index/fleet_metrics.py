@@ -5,6 +5,7 @@ Here they are kept; `fleet_metric_runs` works them out.
 
 import enum
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -129,6 +130,8 @@ class FleetMetrics:
         self._arns = arns
         self._clock = clock
         self._changed = changed
+        self._making: Counter[str] = Counter()
+        """Names of metrics that are being made at this moment."""
         tags.register("fleetmetric", self._metrics.presence)
         index.object_to(self._object_to)
 
@@ -162,11 +165,16 @@ class FleetMetrics:
                         resourceArn=self.arn(name),
                     )
                 return there
-            if len(await self._metrics.scan(limit=MOST)) >= MOST:
+            there_are = {one.key for one in await self._metrics.scan(limit=MOST)}
+            if len({*there_are, *self._making, name}) > MOST:
                 raise LimitExceeded(f"There are {MOST} fleet metrics, which is the most")
-            await self._documents.commit(
-                self._metrics.putting(name, wanted, expect=0), self._tags.putting(self.arn(name), tags)
-            )
+            self._making[name] += 1
+            try:
+                await self._documents.commit(
+                    self._metrics.putting(name, wanted, expect=0), self._tags.putting(self.arn(name), tags)
+                )
+            finally:
+                self._making -= Counter((name,))
             self._changed(name, wanted)
             return wanted
 

@@ -79,7 +79,7 @@ class IndexService:
         self.connectivity = Connectivity(documents, clock, self._feed.thing, look)
         self._source = source = Source(records, shadows, self.connectivity, lambda: self.configuration)
         self._indexer = Indexer(engine, source, self.connectivity, members, lambda: self.configuration)
-        self._reconciliation = Reconciliation(engine, records, source, self._feed)
+        self._reconciliation = Reconciliation(engine, records, source, self._feed, clock)
         self.dynamic_groups = DynamicGroups(
             records,
             changes,
@@ -204,6 +204,8 @@ class IndexService:
             self.connectivity.leave(self._subscriptions)
         for name in IndexName:
             if before.of(name).on and not now.of(name).on:
+                self._building[name].stop()
+                await self._feed.settled(SETTLING)  # what is under way still has an index
                 await self.engine.drop(name)
             elif now.of(name).on and not before.of(name).on:
                 await self.engine.clear(name)
@@ -233,6 +235,8 @@ class IndexService:
                 building.end(round_)
                 return
             except Exception:
+                if building.round != round_:
+                    return
                 log.exception("the index %s could not be compared with the registry; next try in %.0f s", name, RETRY)
             await self._clock.sleep(RETRY)
 
