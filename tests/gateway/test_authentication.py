@@ -215,6 +215,20 @@ class TestAuthorizers:
         with pytest.raises(MissingAuthenticationToken):
             await authenticator.claim(exchange(Request("GET", "/")))
 
+    async def test_it_is_not_asked_of_what_is_signed_and_came_without_tls(self, fake_clock: FakeClock) -> None:
+        desk = Desk()
+        authenticator = Authenticator(ARNS, fake_clock, {KEY.id: KEY}.get, None, desk)
+        one = exchange(signed(fake_clock))
+        one.scope["state"] = {}
+        await authenticator.claim(one)
+        await authenticator.authenticate(one)
+        assert (one.caller.principal, desk.asked) == (KEY.id, [])
+        one = exchange(Request("GET", "/"))
+        one.scope["state"] = {}
+        with pytest.raises(MissingAuthenticationToken):
+            await authenticator.claim(one)
+        assert len(desk.asked) == 1
+
     async def test_the_name_that_a_device_asked_for_is_known(self, fake_clock: FakeClock) -> None:
         authenticator = Authenticator(ARNS, fake_clock, NO_KEYS.get, None)
         one = exchange(Request("GET", "/"), DEVICE)

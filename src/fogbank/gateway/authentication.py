@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from fogbank.arns import Arns
 from fogbank.awswire.errors import MissingAuthenticationToken
-from fogbank.awswire.sigv4 import Claim, Verifier, read_claim
+from fogbank.awswire.sigv4 import ALGORITHM, Claim, Verifier, read_claim
 from fogbank.clock import Clock
 from fogbank.errors import Forbidden
 from fogbank.gateway.call import Caller
@@ -94,7 +94,7 @@ class Authenticator:
 
     async def _by_authorizer(self, exchange: Exchange) -> bool:
         """Whether a custom authorizer says who it is. Raises Forbidden where it lets nobody in."""
-        if self._desk is None:
+        if self._desk is None or _signed_without_tls(exchange):
             return False
         arrival, request = _arrival(exchange), exchange.request
         head = HttpHead(method=request.method, path=request.path, query=request.query, headers=request.headers)
@@ -115,6 +115,12 @@ class Authenticator:
         if not identity.active:
             raise Forbidden(identity.reason or "The certificate is not active.")
         return Caller(identity.id, identity.arn, _ip(exchange), identity, server_name=arrival.server_name)
+
+
+def _signed_without_tls(exchange: Exchange) -> bool:
+    """Without TLS no domain name was asked for, whose configuration could refuse signatures or ask for more."""
+    signed = exchange.request.headers.get("authorization", "").startswith(ALGORITHM)
+    return signed and _state(exchange).get(ARRIVAL) is None
 
 
 def _state(exchange: Exchange) -> dict[str, Any]:
