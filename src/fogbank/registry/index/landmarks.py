@@ -27,15 +27,13 @@ class Landmarks:
         self._keys: Sequence[str] = ()
         self._entries = 0
 
-    def bound(self, searcher: "tantivy.Searcher", after: str, share: float) -> str:
-        """A key so far behind `after` that this share of all entries behind it should lie in between."""
+    def behind(self, searcher: "tantivy.Searcher", after: str) -> Sequence[str]:
+        """Keys behind `after`, each about as far from the one before; and one that is behind all that there are."""
         entries = searcher.num_docs
         if 4 * abs(entries - self._entries) > entries:
             self._keys, self._entries = _sample(searcher) if entries > _FEW else (), entries
         keys = self._keys  # another thread may take them anew
-        first = bisect_right(keys, after)
-        place = first + int(share * (len(keys) - first)) + 1
-        return keys[place] if place < len(keys) else lay.AFTER_WORDS
+        return [*keys[bisect_right(keys, after) :], lay.AFTER_WORDS]
 
 
 def _sample(searcher: "tantivy.Searcher") -> Sequence[str]:

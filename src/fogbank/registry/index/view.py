@@ -78,15 +78,14 @@ class View:
 
         `count` is how many there are behind `start`.
         """
-        share = 2 * limit / count
-        while share < 1:
-            near = self._translation.from_to(found, start, self._landmarks.bound(self._searcher, start, share))
+        keys = self._landmarks.behind(self._searcher, start)
+        place = int(2 * limit / count * len(keys)) + 1
+        if place < len(keys):
+            near = self._translation.from_to(found, start, keys[place])
             hits = self._searcher.search(near, most, count=False).hits
-            if len(hits) == most:
-                break
-            if len(hits) >= limit:
+            if limit <= len(hits) < most:
                 return hits
-            share *= 2
+        # they are not spread as all names are: `ab*` finds neighbours
         return self._searcher.search(found, limit, count=False, order_by_field=lay.KEY, order=self._ascending).hits
 
     def _count(self, query: "tantivy.Query") -> int:
