@@ -16,10 +16,11 @@ from fogbank.registry.index.configuration import (
     FieldType,
     GroupIndexing,
     IndexingConfiguration,
+    IndexName,
     ThingIndexing,
     ThingMode,
 )
-from fogbank.registry.index.engine import FleetIndex, IndexName
+from fogbank.registry.index.engine import FleetIndex
 from fogbank.registry.index.entry import Connectivity, GroupEntry, ThingEntry
 
 CONFIGURATION = IndexingConfiguration(

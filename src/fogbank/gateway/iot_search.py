@@ -9,8 +9,8 @@ from fogbank.errors import InvalidRequest
 from fogbank.gateway.call import Call, Members, operation
 from fogbank.gateway.page_token import read_token, write_token
 from fogbank.registry.errors import InvalidAggregation
-from fogbank.registry.index.configuration import FieldType
-from fogbank.registry.index.engine import IndexName, Statistics
+from fogbank.registry.index.configuration import FieldType, IndexName
+from fogbank.registry.index.engine import Statistics
 from fogbank.registry.index.entry import Connectivity, GroupEntry, ThingEntry
 from fogbank.registry.index.service import IndexService
 from fogbank.search import Query, parse

@@ -12,7 +12,8 @@ from tests.registry.published import Published
 from fogbank.arns import Arns
 from fogbank.message import Message
 from fogbank.ports import Documents, Presence, ShadowListener, Subscriber
-from fogbank.registry.index.engine import FleetIndex, IndexName
+from fogbank.registry.index.configuration import IndexName
+from fogbank.registry.index.engine import FleetIndex
 from fogbank.registry.index.entry import GroupEntry, ThingEntry
 from fogbank.registry.index.service import IndexService
 from fogbank.registry.own_ca import OwnCa

@@ -14,8 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fogbank.registry.index.aggregation import Buckets, Statistics
-from fogbank.registry.index.configuration import FieldType
-from fogbank.registry.index.engine import FleetIndex, IndexName
+from fogbank.registry.index.configuration import FieldType, IndexName
+from fogbank.registry.index.engine import FleetIndex
 from fogbank.registry.index.entry import ThingEntry
 from fogbank.search import parse
 

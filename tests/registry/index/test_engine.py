@@ -12,7 +12,8 @@ from tests.registry.index.entries import groups, things
 from tests.search.strategies import queries
 
 from fogbank.ports import StorageError
-from fogbank.registry.index.engine import FleetIndex, IndexName
+from fogbank.registry.index.configuration import IndexName
+from fogbank.registry.index.engine import FleetIndex
 from fogbank.registry.index.entry import GroupEntry, ThingEntry
 from fogbank.search import Query, matches, parse
 

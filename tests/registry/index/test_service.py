@@ -17,10 +17,10 @@ from fogbank.registry.index.configuration import (
     FieldType,
     GroupIndexing,
     IndexingConfiguration,
+    IndexName,
     ThingIndexing,
     ThingMode,
 )
-from fogbank.registry.index.engine import IndexName
 from fogbank.registry.index.entry import GroupEntry, ThingEntry
 from fogbank.registry.index.service import ATTEMPTS, PATIENCE, SETTLING
 from fogbank.registry.index.status import IndexStatus

@@ -9,16 +9,12 @@ import enum
 import re
 from collections.abc import Callable
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 import msgspec
 
 from fogbank.errors import InvalidRequest
 from fogbank.search.geography import Order
 from fogbank.search.names import canonical
-
-if TYPE_CHECKING:
-    from fogbank.registry.index.engine import IndexName
 
 CUSTOM_FIELDS = 5
 SHADOW_NAMES = 10
@@ -32,6 +28,13 @@ _NAMED_SHADOW = re.compile(rf"shadow\.name\.([$a-zA-Z0-9:_-]+)\.(?:desired|repor
 _NAMED_MANAGED = re.compile(r"shadow\.name\.[$a-zA-Z0-9:_-]+\.(version|hasDelta)")
 _DEFENDER = re.compile(rf"deviceDefender\.{_PATH}")
 _SHADOW_NAME = re.compile(r"[$a-zA-Z0-9:_-]{1,64}")
+
+
+class IndexName(enum.Enum):
+    """The two indexes there are."""
+
+    THINGS = "AWS_Things"
+    THING_GROUPS = "AWS_ThingGroups"
 
 
 class FieldType(enum.Enum):
@@ -222,7 +225,7 @@ class IndexingConfiguration(msgspec.Struct, frozen=True, kw_only=True):
     things: ThingIndexing = ThingIndexing(mode=ThingMode.REGISTRY_AND_SHADOW, connectivity=True, named_shadows=True)
     groups: GroupIndexing = GroupIndexing(on=True)
 
-    def of(self, index: "IndexName") -> ThingIndexing | GroupIndexing:
+    def of(self, index: IndexName) -> ThingIndexing | GroupIndexing:
         """What is configured for an index."""
         return self.things if index.value == "AWS_Things" else self.groups
 

@@ -17,9 +17,9 @@ import msgspec
 from fogbank.errors import InvalidRequest, LimitExceeded
 from fogbank.registry.changes import Change, Changes, settle
 from fogbank.registry.errors import IndexNotReady
-from fogbank.registry.index.configuration import IndexingConfiguration
+from fogbank.registry.index.configuration import IndexingConfiguration, IndexName
 from fogbank.registry.index.dynamic_members import DynamicMembers, Rule
-from fogbank.registry.index.engine import FleetIndex, IndexName
+from fogbank.registry.index.engine import FleetIndex
 from fogbank.registry.index.feed import Feed
 from fogbank.registry.records import DynamicQuery, DynamicStatus, Records, ThingGroup
 from fogbank.registry.thing_groups import ThingGroups

@@ -7,7 +7,6 @@ them, in a quarter of the space. Whatever is asked for or handed over here retur
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from enum import Enum
 from pathlib import Path
 from typing import Generic, ParamSpec, TypeVar
 
@@ -17,7 +16,7 @@ from fogbank.errors import FogbankError
 from fogbank.ports import StorageError
 from fogbank.registry.index import aggregation
 from fogbank.registry.index.aggregation import Buckets, Statistics
-from fogbank.registry.index.configuration import FieldType
+from fogbank.registry.index.configuration import FieldType, IndexName
 from fogbank.registry.index.entry import GroupEntry, ThingEntry
 from fogbank.registry.index.shelf import Shelf
 from fogbank.search import Query
@@ -33,13 +32,6 @@ _READERS = 2
 """Threads that search: a slow query does not hold up all others."""
 _BATCH = 5000
 """Entries of one commit. Each commit is visible at once, and takes a turn of the writing thread."""
-
-
-class IndexName(Enum):
-    """The two indexes there are."""
-
-    THINGS = "AWS_Things"
-    THING_GROUPS = "AWS_ThingGroups"
 
 
 class Page(msgspec.Struct, Generic[T], frozen=True):

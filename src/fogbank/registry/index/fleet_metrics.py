@@ -18,8 +18,7 @@ from fogbank.ports import Documents
 from fogbank.registry.changes import settle
 from fogbank.registry.constraints import Constraint
 from fogbank.registry.errors import InvalidAggregation
-from fogbank.registry.index.configuration import FieldType, IndexingConfiguration
-from fogbank.registry.index.engine import IndexName
+from fogbank.registry.index.configuration import FieldType, IndexingConfiguration, IndexName
 from fogbank.registry.index.service import IndexService
 from fogbank.registry.tags import Tags
 from fogbank.search import parse

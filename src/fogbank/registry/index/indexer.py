@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 
 from fogbank.ports import StorageError
-from fogbank.registry.index.configuration import IndexingConfiguration
+from fogbank.registry.index.configuration import IndexingConfiguration, IndexName
 from fogbank.registry.index.connectivity import Connectivity
 from fogbank.registry.index.dynamic_members import DynamicMembers
-from fogbank.registry.index.engine import FleetIndex, IndexName
+from fogbank.registry.index.engine import FleetIndex
 from fogbank.registry.index.entry import ThingEntry
 from fogbank.registry.index.source import Source
 

@@ -11,7 +11,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from fogbank.clock import Clock
-from fogbank.registry.index.engine import FleetIndex, IndexName
+from fogbank.registry.index.configuration import IndexName
+from fogbank.registry.index.engine import FleetIndex
 from fogbank.registry.index.entry import GroupEntry, ThingEntry
 from fogbank.registry.index.feed import LEAST, Feed
 from fogbank.registry.index.indexer import SLICE

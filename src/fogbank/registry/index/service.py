@@ -13,11 +13,11 @@ from fogbank.errors import FogbankError, ResourceNotFound
 from fogbank.ports import Documents, ShadowReader, StorageError, Subscriptions
 from fogbank.registry.changes import Change, Changes, settle
 from fogbank.registry.errors import IndexNotReady
-from fogbank.registry.index.configuration import GroupIndexing, IndexingConfiguration, ThingIndexing
+from fogbank.registry.index.configuration import GroupIndexing, IndexingConfiguration, IndexName, ThingIndexing
 from fogbank.registry.index.connectivity import Connectivity, Look
 from fogbank.registry.index.dynamic_groups import DynamicGroups
 from fogbank.registry.index.dynamic_members import DynamicMembers
-from fogbank.registry.index.engine import FleetIndex, IndexName
+from fogbank.registry.index.engine import FleetIndex
 from fogbank.registry.index.feed import Feed
 from fogbank.registry.index.indexer import Indexer
 from fogbank.registry.index.patience import wait_for
