@@ -164,7 +164,7 @@ async def test_what_fails_is_tried_again(
     feed.thing("a")
     await clock.advance(RETRY * 2 + REST * 3)
     assert worker.rounds == [{"a"}]
-    assert caplog.text.count("could not be brought up to date") == 2
+    assert caplog.text.count("the fleet index is not up to date") == 2
 
 
 async def test_more_than_it_can_keep_in_mind_is_compared_instead(
@@ -216,4 +216,4 @@ async def test_who_waits_for_a_round_that_fails_waits_for_the_next_one(
     await clock.advance(RETRY)
     await waiting
     assert worker.rounds == [{"a"}]
-    assert "could not be brought up to date" in caplog.text
+    assert "the fleet index is not up to date" in caplog.text

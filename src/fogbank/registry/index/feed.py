@@ -12,6 +12,7 @@ import logging
 from collections.abc import Awaitable, Callable
 
 from fogbank.clock import Clock
+from fogbank.ports import StorageError
 from fogbank.registry.index.patience import wait_for
 from fogbank.tasks import Tasks
 
@@ -131,8 +132,11 @@ class Feed:
         self._working = True
         try:
             await self._work(things, reviews, groups)
-        except Exception:
-            log.exception("the fleet index could not be brought up to date; next try in %.0f s", RETRY)
+        except Exception as error:
+            if isinstance(error, StorageError):  # a full disk, no descriptors: it says all there is to say
+                log.warning("the fleet index is not up to date, next try in %.0f s: %s", RETRY, error)
+            else:
+                log.exception("the fleet index is not up to date, next try in %.0f s", RETRY)
             self._things |= things
             self._reviews |= reviews
             self._groups |= groups
