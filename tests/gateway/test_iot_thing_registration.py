@@ -18,7 +18,6 @@ from tests.registry.published import Published
 from fogbank.awswire.http import Request
 from fogbank.clock import SystemClock
 from fogbank.errors import Forbidden, InvalidRequest
-from fogbank.functions import code_links
 from fogbank.gateway.call import Caller
 from fogbank.gateway.iot_thing_registration import REPORT_PATH, UPLOAD_PATH, IotThingRegistrationApi
 from fogbank.gateway.pages import Visit
@@ -31,6 +30,7 @@ from fogbank.registry.provisioning import input_file
 from fogbank.registry.provisioning.bulk import BulkRegistrations
 from fogbank.registry.registry import Registry
 from fogbank.settings import Endpoints
+from fogbank.storage import blob_links
 from fogbank.storage.memory import MemoryBlobs, MemoryDocuments
 from fogbank.storage.paging import Paging
 from fogbank.testing import FakeClock
@@ -229,7 +229,7 @@ async def test_the_life_of_a_task(platform: Platform, iot: Served, monkeypatch: 
                 break
         assert len(links) == 3
 
-        await platform.links.advance(code_links.LIFETIME + 1)
+        await platform.links.advance(blob_links.LIFETIME + 1)
         late, forged = await send(toy.port, request), Request("GET", REPORT_PATH, "token=a.1.b", {"host": "x"}, b"")
         assert (late.status, (await send(toy.port, forged)).status) == (403, 403)
     error = await refused(iot, "stop_thing_registration_task", taskId=id_)

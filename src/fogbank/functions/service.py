@@ -17,7 +17,6 @@ from fogbank.clock import Clock
 from fogbank.errors import Forbidden, InvalidParameterValue, ServiceError
 from fogbank.functions import failures, resource_policy
 from fogbank.functions.code import CodeCache
-from fogbank.functions.code_links import CodeLinks
 from fogbank.functions.environment import Environment
 from fogbank.functions.errors import AccessDenied, InvalidRequestContent, RequestTooLarge
 from fogbank.functions.events import EventQueues
@@ -39,6 +38,7 @@ from fogbank.ports import (
     RoleCredentials,
     ServiceCaller,
 )
+from fogbank.storage.blob_links import BlobLinks
 from fogbank.tasks import Tasks
 from fogbank.trace import Trace
 
@@ -87,7 +87,7 @@ class FunctionService:
         self._roles = roles
         self._executor = executor or AutomaticExecutor((code_dir, *private))
         self._code = CodeCache(blobs, code_dir / "code")
-        self._links = CodeLinks(clock)
+        self._links = BlobLinks(clock)
         self._logs = Logs(clock)
         self.registry = Registry(documents, self._code, arns, clock)
         self._pool = Pool(

@@ -13,13 +13,13 @@ import msgspec
 from fogbank.awswire.http import Response, parse_query
 from fogbank.clock import Clock
 from fogbank.errors import Forbidden, InvalidRequest
-from fogbank.functions.code_links import CodeLinks
 from fogbank.gateway.call import AllowTo, Call, Caller, Members, operation
 from fogbank.gateway.page_token import read_token, write_token
 from fogbank.gateway.pages import Audience, Page, Visit, json_response
 from fogbank.registry.provisioning.bulk import BulkRegistrations
 from fogbank.registry.provisioning.provisioner import Provisioner
 from fogbank.registry.provisioning.template import Template, TemplateKind
+from fogbank.storage.blob_links import BlobLinks
 from fogbank.storage.paging import Paging
 
 UPLOAD_PATH = "/_fogbank/registrations"
@@ -68,7 +68,7 @@ class IotThingRegistrationApi:
         self._pass_roles = pass_roles
         self._allow_to = allow_to
         self._url = url
-        self._links = CodeLinks(clock)
+        self._links = BlobLinks(clock)
 
     @property
     def pages(self) -> tuple[Page, ...]:

@@ -1,4 +1,5 @@
-"""Links to a function's zip, as GetFunction's `Code.Location`: who has one may download for ten minutes.
+"""Links to blobs, as GetFunction's `Code.Location` and the reports of bulk registration: who has one may download for
+ten minutes.
 
 AWS hands out a presigned S3 address. Here the token itself says what it is for and until when, under a key that
 lives as long as the process: nothing is stored, nothing can be guessed, and a restart ends all links.
@@ -14,7 +15,7 @@ LIFETIME = 600
 """Seconds; GetFunction's reference: "a presigned URL that's valid for 10 minutes"."""
 
 
-class CodeLinks:
+class BlobLinks:
     """Makes and reads tokens `digest.expiry.signature`."""
 
     def __init__(self, clock: Clock) -> None:
@@ -22,7 +23,7 @@ class CodeLinks:
         self._key = secrets.token_bytes(32)
 
     def token(self, digest: str) -> str:
-        """A token for the code with this digest."""
+        """A token for the blob with this digest."""
         claim = f"{digest}.{int(self._clock.time()) + LIFETIME}"
         return f"{claim}.{self._sign(claim)}"
 
