@@ -5,7 +5,6 @@ function's fault, to the log; the client learns what concerns its own credential
 failed.
 """
 
-import asyncio
 import logging
 
 from fogbank.arns import Arns
@@ -17,6 +16,7 @@ from fogbank.identity.credentials import Credentials
 from fogbank.identity.errors import BadAnswer, BadToken, InvalidResponse, NoAnswer, NotAuthenticated, Rejected
 from fogbank.identity.records import Authorizer
 from fogbank.identity.token_signatures import is_signed
+from fogbank.patience import invoke_within
 from fogbank.ports import InvocationResult, Invoker, ServiceCaller
 from fogbank.tasks import Tasks
 from fogbank.trace import Trace
@@ -119,27 +119,16 @@ class Judge:
             raise NoAnswer(failed, f"it was not asked: {MOST} questions are under way already")
         self._asking += 1
         caller = ServiceCaller(_SERVICE, self._arns.iot("authorizer", authorizer.name), self._arns.account)
-        asking = self._tasks.start(self._invoked(authorizer.function_arn, event, caller), authorizer.name)
-        patience = self._tasks.start(self._clock.sleep(PATIENCE), "patience")
+        function = authorizer.function_arn
         try:
-            await asyncio.wait({asking, patience}, return_when=asyncio.FIRST_COMPLETED)
+            result = await invoke_within(PATIENCE, self._invoker, function, event, caller, self._clock, self._tasks)
+        except FogbankError as error:
+            raise NoAnswer(failed, f"its function {function} could not be invoked: {error}") from None
         finally:
             self._asking -= 1
-            patience.cancel()
-            asking.cancel()  # where it is not done
-        if not asking.done() or asking.cancelled():
+        if result is None:
             raise NoAnswer(failed, f"its function did not answer within {PATIENCE:g} seconds")
-        result: InvocationResult | FogbankError = asking.result()
-        if isinstance(result, FogbankError):
-            raise NoAnswer(failed, f"its function {authorizer.function_arn} could not be invoked: {result}")
         return result
-
-    async def _invoked(self, function: str, event: bytes, caller: ServiceCaller) -> InvocationResult | FogbankError:
-        """An error is a result here, so that it is told once, by who asked."""
-        try:
-            return await self._invoker.invoke(function, event, caller=caller)
-        except FogbankError as error:
-            return error
 
     def _tell(self, authorizer: Authorizer, rejected: Rejected, client_id: str, duration_ms: float | None) -> None:
         """A function that fails is for someone to mend. What a client did wrong is in what is raised, and whoever sends

@@ -5,7 +5,6 @@ Developer Guide, "Functions": `aws_lambda` has no role, the function's resource 
 the rule as its source; all others but `decode` ask in the name of the role that the statement names.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol
 
@@ -14,7 +13,8 @@ import msgspec
 from fogbank.arns import Arns
 from fogbank.clock import Clock
 from fogbank.errors import FogbankError
-from fogbank.ports import AwsServices, InvocationResult, Invoker, RoleRights, ServiceCaller
+from fogbank.patience import invoke_within
+from fogbank.ports import AwsServices, Invoker, RoleRights, ServiceCaller
 from fogbank.rules.answer_cache import AnswerCache
 from fogbank.sql import Outside
 from fogbank.tasks import Tasks
@@ -102,18 +102,10 @@ class RuleOutside:
     async def invoke(self, function_arn: str, payload: bytes) -> bytes:
         """Port Outside. The function goes on where it takes too long."""
         caller = ServiceCaller("iot.amazonaws.com", self._rule_arn, self._by.arns.account)
-        asking = self._by.tasks.start(self._invoked(function_arn, payload, caller), function_arn)
-        patience = self._by.tasks.start(self._by.clock.sleep(PATIENCE), "patience")
-        try:
-            await asyncio.wait({asking, patience}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            patience.cancel()
-            asking.cancel()  # where it is not done
-        if not asking.done() or asking.cancelled():
+        by = self._by
+        result = await invoke_within(PATIENCE, by.invoker, function_arn, payload, caller, by.clock, by.tasks)
+        if result is None:
             raise Unanswered(f"{function_arn} did not answer within {PATIENCE * 1000:.0f} ms")
-        result: InvocationResult | FogbankError = asking.result()
-        if isinstance(result, FogbankError):
-            raise result
         if result.function_error is not None:
             told = result.payload[:SHOWN].decode("utf-8", "replace")
             raise Unanswered(f"{function_arn} failed ({result.function_error}): {told}")
@@ -170,10 +162,3 @@ class RuleOutside:
     async def _check(self, role_arn: str, action: str, resource: str) -> None:
         if self._by.rights is not None:
             await self._by.rights.check(role_arn, action, resource, source=self._rule_arn)
-
-    async def _invoked(self, function: str, payload: bytes, caller: ServiceCaller) -> InvocationResult | FogbankError:
-        """An error is a result here, so that it is told once, by who asked."""
-        try:
-            return await self._by.invoker.invoke(function, payload, caller=caller)
-        except FogbankError as error:
-            return error

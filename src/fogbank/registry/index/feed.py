@@ -12,8 +12,8 @@ import logging
 from collections.abc import Awaitable, Callable
 
 from fogbank.clock import Clock
+from fogbank.patience import wait_for
 from fogbank.ports import StorageError
-from fogbank.registry.index.patience import wait_for
 from fogbank.tasks import Tasks
 
 log = logging.getLogger(__name__)

@@ -12,10 +12,10 @@ from collections.abc import Iterable, Mapping
 
 from fogbank.clock import Clock
 from fogbank.errors import ServiceError
+from fogbank.patience import wait_for
 from fogbank.ports import AwsServices, OutboundError
 from fogbank.registry.index.configuration import FieldType
 from fogbank.registry.index.fleet_metrics import STATISTICS, Aggregation, FleetMetric, percent
-from fogbank.registry.index.patience import wait_for
 from fogbank.registry.index.service import IndexService
 from fogbank.search import parse
 from fogbank.tasks import Tasks

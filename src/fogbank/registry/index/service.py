@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 
 from fogbank.clock import Clock
 from fogbank.errors import FogbankError, ResourceNotFound
+from fogbank.patience import wait_for
 from fogbank.ports import Documents, ShadowReader, StorageError, Subscriptions
 from fogbank.registry.changes import Change, Changes, settle
 from fogbank.registry.errors import IndexNotReady
@@ -20,7 +21,6 @@ from fogbank.registry.index.dynamic_members import DynamicMembers
 from fogbank.registry.index.engine import FleetIndex
 from fogbank.registry.index.feed import Feed
 from fogbank.registry.index.indexer import Indexer
-from fogbank.registry.index.patience import wait_for
 from fogbank.registry.index.reconciliation import Reconciliation
 from fogbank.registry.index.source import Source
 from fogbank.registry.index.status import Building, IndexStatus

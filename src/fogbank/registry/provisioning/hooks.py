@@ -6,7 +6,6 @@ no. The device learns that it was refused, and why as far as that is not the fun
 log tell the owner the rest.
 """
 
-import asyncio
 import logging
 from collections.abc import Mapping
 
@@ -15,6 +14,7 @@ import msgspec
 from fogbank.arns import Arns
 from fogbank.clock import Clock
 from fogbank.errors import FogbankError
+from fogbank.patience import invoke_within
 from fogbank.ports import InvocationResult, Invoker, ServiceCaller
 from fogbank.registry.provisioning.errors import AccessDenied
 from fogbank.registry.provisioning.records import Hook
@@ -99,26 +99,16 @@ class Hooks:
 
     async def _invoke(self, hook: Hook, event: HookEvent) -> InvocationResult:
         caller = ServiceCaller(_SERVICE, event.template_arn, self._account)
-        asking = self._tasks.start(self._invoked(hook.function_arn, msgspec.json.encode(event), caller), "ask")
-        patience = self._tasks.start(self._clock.sleep(PATIENCE), "patience")
+        payload = msgspec.json.encode(event)
         try:
-            await asyncio.wait({asking, patience}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            patience.cancel()
-            asking.cancel()  # where it is not done
-        if not asking.done() or asking.cancelled():
-            raise _NoAnswer(f"the function did not answer within {PATIENCE:g} seconds")
-        result: InvocationResult | FogbankError = asking.result()
-        if isinstance(result, FogbankError):
-            raise _NoAnswer(f"the function could not be invoked: {result}")
-        return result
-
-    async def _invoked(self, function: str, event: bytes, caller: ServiceCaller) -> InvocationResult | FogbankError:
-        """An error is a result here, so that it is told once, by who asked."""
-        try:
-            return await self._invoker.invoke(function, event, caller=caller)
+            result = await invoke_within(
+                PATIENCE, self._invoker, hook.function_arn, payload, caller, self._clock, self._tasks
+            )
         except FogbankError as error:
-            return error
+            raise _NoAnswer(f"the function could not be invoked: {error}") from None
+        if result is None:
+            raise _NoAnswer(f"the function did not answer within {PATIENCE:g} seconds")
+        return result
 
     def _tell(self, hook: Hook, event: HookEvent, status: str, reason: str, began: float) -> None:
         if self._trace.active:
