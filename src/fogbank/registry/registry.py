@@ -3,23 +3,18 @@
 from fogbank.arns import Arns
 from fogbank.clock import Clock
 from fogbank.ports import Documents, Publisher, RoleRights
-from fogbank.registry.billing_groups import BillingGroups
-from fogbank.registry.billing_members import BillingMembers
 from fogbank.registry.ca_certificates import CaCertificates
 from fogbank.registry.certificate_expiry import CertificateExpiry, ExpiryOrder
 from fogbank.registry.certificate_registration import CertificateRegistration
 from fogbank.registry.certificate_transfers import CertificateTransfers
-from fogbank.registry.certificates import Certificates
 from fogbank.registry.changes import Changes
+from fogbank.registry.core import Core
 from fogbank.registry.device_issuer import DeviceIssuer
 from fogbank.registry.effective import EffectivePolicies
 from fogbank.registry.event_configurations import EventConfigurations
 from fogbank.registry.events import Events
 from fogbank.registry.fleet import RegistryFleet
-from fogbank.registry.group_members import GroupMembers
 from fogbank.registry.just_in_time import JustInTime
-from fogbank.registry.policies import Policies
-from fogbank.registry.policy_attachments import PolicyAttachments
 from fogbank.registry.principals import Principals
 from fogbank.registry.provisioning.claims import ProvisioningClaims
 from fogbank.registry.provisioning.provisioner import Provisioner
@@ -29,15 +24,10 @@ from fogbank.registry.provisioning.templates import ProvisioningTemplates, Used
 from fogbank.registry.records import Records
 from fogbank.registry.registration_code import RegistrationCodes
 from fogbank.registry.revocation import Revocation
-from fogbank.registry.tags import Tags
-from fogbank.registry.thing_groups import ThingGroups
-from fogbank.registry.thing_principals import ThingPrincipals
-from fogbank.registry.thing_types import ThingTypes
-from fogbank.registry.things import Things
 from fogbank.tasks import Tasks
 
 
-class Registry:
+class Registry(Core):
     """Everything the registry keeps, behind one door; `principals` is the PrincipalStore of edges and broker."""
 
     def __init__(
@@ -53,35 +43,14 @@ class Registry:
     ) -> None:
         """`publisher` is where events go, with the platform as their origin. `rates_bind`: whether AWS's rates do.
         `roles` knows what those may do in whose name devices are provisioned; None: whatever they are asked to."""
-        self.arns = arns
         self._tasks = Tasks("registry")
         self._watching = Tasks("registry-watch")
-        self.records = records = Records(documents)
-        self.changes = changes = Changes(documents, self._tasks)
+        changes = Changes(documents, self._tasks)
+        super().__init__(documents, changes, arns, clock, issuer)
+        records, tags = self.records, self.tags
         self.event_configurations = EventConfigurations(documents, clock)
         self.events = Events(self.event_configurations, publisher, arns, clock)
         changes.announce(self.events.announce)
-        self.tags = tags = Tags(documents, arns)
-        self.thing_types = ThingTypes(records, changes, arns, clock, tags)
-        self.billing_groups = BillingGroups(records, changes, arns, clock, tags)
-        self.things = Things(records, changes, arns, types=self.thing_types, billing_groups=self.billing_groups)
-        self.billing_members = BillingMembers(records, changes, things=self.things, groups=self.billing_groups)
-        self.certificates = Certificates(documents, records, changes, arns, clock, issuer)
-        self.policies = Policies(documents, records, changes, arns, clock, tags)
-        self.thing_groups = ThingGroups(records, changes, arns, clock, tags)
-        self.group_members = GroupMembers(records, changes, clock, things=self.things, groups=self.thing_groups)
-        self.policy_attachments = PolicyAttachments(
-            records,
-            changes,
-            arns,
-            clock,
-            certificates=self.certificates,
-            policies=self.policies,
-            groups=self.thing_groups,
-        )
-        self.thing_principals = ThingPrincipals(
-            records, changes, arns, clock, certificates=self.certificates, things=self.things
-        )
         self.registration_codes = RegistrationCodes(records)
         self.ca_certificates = cas = CaCertificates(
             documents, records, changes, arns, clock, self.registration_codes, tags
