@@ -26,6 +26,23 @@ class Keys(msgspec.Struct, frozen=True):
     secret_access_key: str
     session_token: str | None = None
 
+    def sign(self, method: str, url: str, path: str, body: bytes = b"") -> dict[str, str]:
+        """The headers of a request to the instance at `url`."""
+        import time
+
+        from fogbank.awswire.http import Request
+        from fogbank.awswire.sigv4 import sign
+
+        return sign(
+            Request(method, path, headers={"host": urlsplit(url).netloc}, body=body),
+            self.access_key_id,
+            self.secret_access_key,
+            region=self.region,
+            service="iot",
+            now=time.time(),
+            token=self.session_token,
+        )
+
     def __repr__(self) -> str:
         return f"Keys({self.region!r}, {self.access_key_id!r}, ...)"
 
@@ -109,22 +126,8 @@ class Instance:
 
     def post(self, path: str, body: bytes, type_: str = "application/json") -> bytes:
         """The answer to a signed request for a page of our own. Raises ClickException for none, or a refusal."""
-        import time
-
-        from fogbank.awswire.http import Request
-        from fogbank.awswire.sigv4 import sign
-
-        keys = self.keys()
-        headers = sign(
-            Request("POST", path, headers={"host": urlsplit(self.url).netloc}, body=body),
-            keys.access_key_id,
-            keys.secret_access_key,
-            region=keys.region,
-            service="iot",
-            now=time.time(),
-            token=keys.session_token,
-        )
-        request = urllib.request.Request(self.url + path, body, dict(headers), method="POST")  # noqa: S310  # http(s)
+        headers = self.keys().sign("POST", self.url, path, body)
+        request = urllib.request.Request(self.url + path, body, headers, method="POST")  # noqa: S310  # http(s)
         request.add_header("content-type", type_)
         try:
             with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=TIMEOUT) as answer:

@@ -4,15 +4,12 @@ import http.client
 import os
 import socket
 import ssl
-import time
 from collections.abc import Iterator
 from typing import Any, Self
 from urllib.parse import urlsplit
 
 import msgspec
 
-from fogbank.awswire.http import Request
-from fogbank.awswire.sigv4 import sign
 from fogbank.cli.instance import Keys
 
 PATH = "/_fogbank/trace"
@@ -67,15 +64,7 @@ class TraceClient:
     def __init__(self, url: str, keys: Keys) -> None:
         """Raises NoTrace."""
         parts = urlsplit(url)
-        headers = sign(
-            Request("GET", PATH, headers={"host": parts.netloc}),
-            keys.access_key_id,
-            keys.secret_access_key,
-            region=keys.region,
-            service="iot",
-            now=time.time(),
-            token=keys.session_token,
-        )
+        headers = keys.sign("GET", url, PATH)
         self._connection = _connection(parts.scheme, parts.netloc)
         try:
             self._connection.connect()
