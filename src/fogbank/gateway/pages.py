@@ -59,16 +59,23 @@ class Pages:
     """The pages of a gateway."""
 
     def __init__(self, pages: Iterable[Page]) -> None:
-        self._pages = [(_pattern(page.path), page) for page in pages]
+        self._pages: dict[str, list[tuple[re.Pattern[str], Page]]] = {}
+        for page in pages:
+            self._pages.setdefault(_root(page.path), []).append((_pattern(page.path), page))
 
     def find(self, request: Request) -> tuple[Page, dict[str, str]] | None:
         """The page that a request is for, with the names in its path; None: it is for an operation, or nothing."""
-        for pattern, page in self._pages:
+        for pattern, page in self._pages.get(_root(request.path), ()):
             if page.method == request.method and (found := pattern.fullmatch(request.path)):
                 if not page.path.startswith(OWN_PATHS) and read_claim(request) is not None:
                     return None
                 return page, {name: unquote(value) for name, value in found.groupdict().items()}
         return None
+
+
+def _root(path: str) -> str:
+    """The first segment, which has no names: most requests are for no page, and are told so by it."""
+    return path.split("/", 2)[1] if path.startswith("/") else ""
 
 
 def _pattern(path: str) -> re.Pattern[str]:
